@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "errors.h"
+#include "records.h"
+
+G_BEGIN_DECLS
+
+/* One account: what its configuration file says, with every default filled in. */
+typedef struct {
+  char *path; /* the file it was read from, absolute */
+  char *id;   /* the file's name without ".conf"; "imapsync" for the default file: stable, for logs
+                 and D-Bus */
+  char *database; /* absolute path */
+  ServerSettings *server[N_SIDES];
+} AccountConfig;
+
+void account_config_free (AccountConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AccountConfig, account_config_free)
+
+/* Reads @path. Any error is IMAPSYNC_ERROR_CONFIG: "FILE:LINE: what is wrong; did you mean X?". */
+AccountConfig *account_config_load (const char *path, GError **error);
+
+/* The same from @length bytes of @text; @path is only named. For tests and fuzzing. */
+AccountConfig *
+account_config_parse (const char *path, const char *text, gsize length, GError **error);
+
+/* All accounts: @paths as given with --config (relative ones start from $XDG_CONFIG_HOME), or, when
+ * empty, $XDG_CONFIG_HOME/imapsync, a file or a folder of *.conf. Two accounts with one database
+ * are an error that names both files. (transfer full) (element-type AccountConfig) */
+GPtrArray *account_configs_load (const char *const *paths, GError **error);
+
+G_END_DECLS

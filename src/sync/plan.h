@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "store/store.h"
+#include "sync/delta.h"
+
+G_BEGIN_DECLS
+
+/* The plan of one mailbox as a pure function (design, section 5, step 3): what to do so that both
+ * sides agree. No I/O; the flag table is the only thing it adds to.
+ *
+ * It may answer with questions instead: then nothing of the plan is to be done but to find out, and
+ * to call it again. */
+
+/* Both sides' UIDs of one and the same message, found by identity (R5). */
+typedef struct {
+  guint32 uid[N_SIDES];
+} SyncMatch;
+
+/* What was answered to conflict mass-deletion. */
+typedef enum {
+  SYNC_MASS_ASK,     /* nothing yet: wait */
+  SYNC_MASS_APPLY,   /* expunge them on the other side */
+  SYNC_MASS_RESTORE, /* copy them back */
+} SyncMassAnswer;
+
+typedef struct {
+  const char *mailbox; /* for conflicts */
+  FlagTable *flags;
+  const SyncDelta *delta[N_SIDES];
+
+  /* Ascending local UID: all pairs that one of the deltas touches; all there are where one is full. */
+  const GArray *pairs;      /* StorePair */
+  guint64 n_pairs;          /* that are in the database */
+  const GPtrArray *intents; /* StoreIntent of this mailbox that an earlier, interrupted pass left */
+  const GPtrArray *holds;   /* StoreHold of this mailbox that are not to be tried again now */
+
+  /* Answers to questions of earlier calls. */
+  gboolean matched;            /* identity was asked: */
+  const GArray *matches;       /* SyncMatch, its result; NULL for none */
+  gboolean asked_twice;        /* both deltas are at least a second younger than the first connection of this run */
+  gboolean confirmed[N_SIDES]; /* a fresh STATUS says: the same mailbox, empty, numbers not lower */
+  SyncMassAnswer mass[N_SIDES]; /* for messages gone on that side */
+
+  /* UIDs that were planned twice already in this run: a third time they are held (R4: no ping-pong). */
+  const UidSet *restless[N_SIDES]; /* or NULL */
+} SyncPlanInput;
+
+/* A pair whose agreed flags become @agreed; on the sides with @send by storing @list there. */
+typedef struct {
+  guint32 uid[N_SIDES];
+  FlagsId agreed;
+  FlagsId list[N_SIDES];
+  gboolean send[N_SIDES];
+} SyncFlagChange;
+
+typedef struct {
+  const char *kind;     /* static: "flags", "delete-vs-change", "mass-deletion", "uidvalidity", "read-only", "refused" */
+  Side side;            /* where it was deleted, renumbered, refused */
+  guint32 uid[N_SIDES]; /* 0: the mailbox */
+  FlagsId flags[N_SIDES]; /* both lists as they were ("flags", "delete-vs-change": the changed one) */
+  FlagsId result;
+  guint64 count;        /* "mass-deletion": how many */
+} SyncConflict;
+
+typedef struct {
+  /* Questions; when one is set, nothing else below is to be acted on. */
+  gboolean need_full[N_SIDES];    /* gather all of that side, and call again */
+  gboolean need_match;            /* both sides have messages without a pair: identity, and call again */
+  gboolean need_again;            /* a cut APPEND may still land: gather both again a second later */
+  gboolean need_confirm[N_SIDES]; /* everything vanished: ask STATUS */
+  UidSet *unpaired[N_SIDES];      /* with need_match: whom to identify */
+
+  /* For the database alone. */
+  gboolean reset;   /* no old pair of this mailbox is believed: all go, pairs below take their place */
+  GArray *pairs;    /* StorePair: matched by identity */
+  GArray *forget;   /* StorePair: gone on both sides */
+
+  /* Effects. */
+  GArray *expunge[N_SIDES]; /* StorePair whose message on that side is to go */
+  GArray *flags;            /* SyncFlagChange, also those that only the database needs (send nowhere) */
+  GArray *copy[N_SIDES];    /* SyncMessage of that side, to be appended to the other; ascending UID */
+
+  UidSet *unstable[N_SIDES]; /* were restless: to be held */
+  GPtrArray *conflicts;      /* SyncConflict */
+  gboolean waiting;          /* something waits for a person (mass-deletion): the numbers must not be saved */
+} SyncPlan;
+
+void sync_plan_free (SyncPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SyncPlan, sync_plan_free)
+
+/* (transfer full) Never fails. */
+SyncPlan *sync_plan_mailbox (const SyncPlanInput *input);
+
+/* A question is open. */
+gboolean sync_plan_has_question (const SyncPlan *plan);
+/* It changes something on a server. */
+gboolean sync_plan_has_effect (const SyncPlan *plan);
+/* Neither, nor anything for the database but the numbers. */
+gboolean sync_plan_is_empty (const SyncPlan *plan);
+
+G_END_DECLS
