@@ -141,8 +141,8 @@ GArray *store_intent_mailboxes (Store *store, GError **error);
 typedef enum {
   STORE_HOLD_REFUSED = 1,    /* the other side will not take the message */
   STORE_HOLD_UNREADABLE = 2, /* this side cannot give it */
-  STORE_HOLD_FLAGS = 3,      /* the other side refuses its flags */
-  STORE_HOLD_EXPUNGE = 4,    /* the other side refuses its expunge */
+  STORE_HOLD_FLAGS = 3,      /* side refuses flags for its uid */
+  STORE_HOLD_EXPUNGE = 4,    /* side refuses to expunge its uid */
   STORE_HOLD_UNSTABLE = 5,   /* planned three times in one run */
   STORE_HOLD_MAILBOX = 6,    /* the mailbox as a whole (uid 0): reason says why */
 } StoreHoldKind;

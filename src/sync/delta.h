@@ -19,8 +19,10 @@ typedef struct {
 
 /* R6: how far the numbers of this side are to be believed. */
 typedef enum {
-  SYNC_TRUST_PROVED,   /* UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ go on from what was saved; VANISHED is a proof */
-  SYNC_TRUST_INFERRED, /* UIDs are as saved, but it was found by comparing full lists: absent means expunged, unless it is very many */
+  SYNC_TRUST_PROVED,   /* UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ go on from what was saved; VANISHED
+                          is a proof */
+  SYNC_TRUST_INFERRED, /* UIDs are as saved, but it was found by comparing full lists: absent means
+                          expunged, unless it is very many */
   SYNC_TRUST_NONE,     /* UIDVALIDITY changed or UIDNEXT fell: no UID means what it meant */
 } SyncTrust;
 
@@ -33,9 +35,9 @@ typedef struct {
   gboolean read_only;
   FlagMask mask;
   SyncTrust trust;
-  gboolean full;       /* messages are all there are; what is absent is gone */
-  GArray *messages;    /* SyncMessage, ascending UID: changed, new, or all */
-  UidSet *vanished;    /* gone since; may name UIDs that never were ours */
+  gboolean full;    /* messages are all there are; what is absent is gone */
+  GArray *messages; /* SyncMessage, ascending UID: changed, new, or all */
+  UidSet *vanished; /* gone since; may name UIDs that never were ours */
 } SyncDelta;
 
 SyncDelta *sync_delta_new (void);

@@ -29,61 +29,72 @@ typedef struct {
   FlagTable *flags;
   const SyncDelta *delta[N_SIDES];
 
-  /* Ascending local UID: all pairs that one of the deltas touches; all there are where one is full. */
+  /* Ascending local UID: all pairs that one of the deltas touches; all there are where one is full.
+   */
   const GArray *pairs;      /* StorePair */
   guint64 n_pairs;          /* that are in the database */
   const GPtrArray *intents; /* StoreIntent of this mailbox that an earlier, interrupted pass left */
   const GPtrArray *holds;   /* StoreHold of this mailbox that are not to be tried again now */
 
   /* Answers to questions of earlier calls. */
-  gboolean matched;            /* identity was asked: */
-  const GArray *matches;       /* SyncMatch, its result; NULL for none */
-  gboolean asked_twice;        /* both deltas are at least a second younger than the first connection of this run */
+  gboolean matched;      /* identity was asked: */
+  const GArray *matches; /* SyncMatch, its result; NULL for none */
+  gboolean asked_twice;  /* both deltas are at least a second younger than the first connection of
+                            this run */
   gboolean confirmed[N_SIDES]; /* a fresh STATUS says: the same mailbox, empty, numbers not lower */
   SyncMassAnswer mass[N_SIDES]; /* for messages gone on that side */
 
-  /* UIDs that were planned twice already in this run: a third time they are held (R4: no ping-pong). */
+  /* UIDs that were planned twice already in this run: a third time they are held (R4: no
+   * ping-pong). */
   const UidSet *restless[N_SIDES]; /* or NULL */
+
+  const GArray *parsed_intents; /* the planner's own; leave it NULL */
 } SyncPlanInput;
 
 /* A pair whose agreed flags become @agreed; on the sides with @send by storing @list there. */
 typedef struct {
   guint32 uid[N_SIDES];
+  FlagsId base; /* proved to be what both sides agreed on: saved before the effects, so that a
+                 * second interruption starts from there */
   FlagsId agreed;
   FlagsId list[N_SIDES];
   gboolean send[N_SIDES];
 } SyncFlagChange;
 
 typedef struct {
-  const char *kind;     /* static: "flags", "delete-vs-change", "mass-deletion", "uidvalidity", "read-only", "refused" */
+  const char *kind;     /* static: "flags", "delete-vs-change", "mass-deletion", "uidvalidity",
+                           "read-only", "refused" */
   Side side;            /* where it was deleted, renumbered, refused */
   guint32 uid[N_SIDES]; /* 0: the mailbox */
-  FlagsId flags[N_SIDES]; /* both lists as they were ("flags", "delete-vs-change": the changed one) */
+  FlagsId
+      flags[N_SIDES]; /* both lists as they were ("flags", "delete-vs-change": the changed one) */
   FlagsId result;
-  guint64 count;        /* "mass-deletion": how many */
+  guint64 count; /* "mass-deletion": how many */
 } SyncConflict;
 
 typedef struct {
   /* Questions; when one is set, nothing else below is to be acted on. */
-  gboolean need_full[N_SIDES];    /* gather all of that side, and call again */
-  gboolean need_match;            /* both sides have messages without a pair: identity, and call again */
-  gboolean need_again;            /* a cut APPEND may still land: gather both again a second later */
+  gboolean need_full[N_SIDES]; /* gather all of that side, and call again */
+  gboolean need_match; /* both sides have messages without a pair: identity, and call again */
+  gboolean need_again; /* a cut APPEND may still land: gather both again a second later */
   gboolean need_confirm[N_SIDES]; /* everything vanished: ask STATUS */
   UidSet *unpaired[N_SIDES];      /* with need_match: whom to identify */
 
   /* For the database alone. */
-  gboolean reset;   /* no old pair of this mailbox is believed: all go, pairs below take their place */
-  GArray *pairs;    /* StorePair: matched by identity */
-  GArray *forget;   /* StorePair: gone on both sides */
+  gboolean
+      reset;     /* no old pair of this mailbox is believed: all go, pairs below take their place */
+  GArray *pairs; /* StorePair: matched by identity */
+  GArray *forget; /* StorePair: gone on both sides */
 
   /* Effects. */
   GArray *expunge[N_SIDES]; /* StorePair whose message on that side is to go */
-  GArray *flags;            /* SyncFlagChange, also those that only the database needs (send nowhere) */
-  GArray *copy[N_SIDES];    /* SyncMessage of that side, to be appended to the other; ascending UID */
+  GArray *flags; /* SyncFlagChange, also those that only the database needs (send nowhere) */
+  GArray *copy[N_SIDES]; /* SyncMessage of that side, to be appended to the other; ascending UID */
 
   UidSet *unstable[N_SIDES]; /* were restless: to be held */
   GPtrArray *conflicts;      /* SyncConflict */
-  gboolean waiting;          /* something waits for a person (mass-deletion): the numbers must not be saved */
+  gboolean waiting;          /* something is left undone that only a new gather from the old numbers
+                              * would tell again (mass-deletion, read-only): they must not be saved */
 } SyncPlan;
 
 void sync_plan_free (SyncPlan *plan);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/plan-flags.h"
+
+/* A read-only mailbox has an empty PERMANENTFLAGS, yet its flags are real: what it cannot take is
+ * not what it cannot have. */
+static FlagsId
+mask (const SyncPlanInput *in, Side side, FlagsId flags)
+{
+  if (in->delta[side]->read_only)
+    return flags;
+  return flag_table_mask (in->flags, flags, &in->delta[side]->mask);
+}
+
+static gboolean
+same (const SyncPlanInput *in, Side side, FlagsId a, FlagsId b)
+{
+  return a == b || mask (in, side, a) == mask (in, side, b);
+}
+
+static void
+clear_parsed_intent (gpointer data)
+{
+  SyncParsedIntent *intent = data;
+
+  uid_set_free (intent->uids);
+}
+
+GArray *
+sync_parse_intents (const GPtrArray *intents)
+{
+  GArray *parsed = g_array_new (FALSE, FALSE, sizeof (SyncParsedIntent));
+
+  g_array_set_clear_func (parsed, clear_parsed_intent);
+  for (guint i = 0; intents != NULL && i < intents->len; i++) {
+    const StoreIntent *intent = g_ptr_array_index (intents, i);
+    SyncParsedIntent entry = {.kind = intent->kind, .side = intent->side, .flags = intent->flags};
+
+    if (intent->uids == NULL || (entry.uids = uid_set_parse (intent->uids, -1, NULL)) == NULL)
+      continue;
+    g_array_append_val (parsed, entry);
+  }
+  return parsed;
+}
+
+gboolean
+sync_find_intent (const SyncPlanInput *in, StoreIntentKind kind, Side side, guint32 uid,
+                  FlagsId *flags)
+{
+  for (guint i = 0; i < in->parsed_intents->len; i++) {
+    const SyncParsedIntent *intent = &g_array_index (in->parsed_intents, SyncParsedIntent, i);
+
+    if (intent->kind != kind || intent->side != side || !uid_set_contains (intent->uids, uid))
+      continue;
+    *flags = intent->flags;
+    return TRUE;
+  }
+  return FALSE;
+}
+
+/* What @side has and the other cannot hold is never taken from it: it is in the base, and a change
+ * made where it cannot be seen is no change of it. */
+static FlagsId
+carry (const SyncPlanInput *in, Side side, FlagsId flags, FlagsId base)
+{
+  FlagsId unseen = flag_table_minus (in->flags, base, mask (in, side, base));
+
+  return flag_table_union (in->flags, mask (in, side, flags), unseen);
+}
+
+static void
+finish (const SyncPlanInput *in, SyncFlagMerge *merge)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    merge->list[side] = mask (in, side, merge->agreed);
+    merge->differs[side] = !same (in, side, merge->agreed, merge->flags[side]);
+  }
+}
+
+static FlagsId
+unite (const SyncPlanInput *in, const SyncFlagMerge *merge)
+{
+  return flag_table_union (in->flags, mask (in, SIDE_LOCAL, merge->flags[SIDE_LOCAL]),
+                           mask (in, SIDE_REMOTE, merge->flags[SIDE_REMOTE]));
+}
+
+/* Both lists as far as both could hold them. */
+static gboolean
+contradict (const SyncPlanInput *in, const SyncFlagMerge *merge)
+{
+  FlagsId common[N_SIDES];
+
+  for (Side side = 0; side < N_SIDES; side++)
+    common[side] = mask (in, SIDE_LOCAL, mask (in, SIDE_REMOTE, merge->flags[side]));
+  return common[SIDE_LOCAL] != common[SIDE_REMOTE];
+}
+
+static void
+merge_with_base (const SyncPlanInput *in, SyncFlagMerge *merge)
+{
+  gboolean changed[N_SIDES];
+
+  for (Side side = 0; side < N_SIDES; side++)
+    changed[side] = !same (in, side, merge->flags[side], merge->base);
+  merge->agreed = merge->base;
+  if (changed[SIDE_LOCAL] && changed[SIDE_REMOTE]) {
+    merge->agreed = unite (in, merge);
+    merge->conflict = contradict (in, merge);
+  } else if (changed[SIDE_LOCAL] || changed[SIDE_REMOTE]) {
+    Side side = changed[SIDE_LOCAL] ? SIDE_LOCAL : SIDE_REMOTE;
+
+    merge->agreed = carry (in, side, merge->flags[side], merge->base);
+  }
+  finish (in, merge);
+}
+
+/* R9: a side that equals what an interrupted pass meant to store there is an echo, and then the
+ * intent is the base, for the other side too: it had those flags when the intent was made, unless
+ * it was to be changed as well and was not reached; then nothing tells its old flags from new ones,
+ * and the union it is. */
+void
+sync_flags_merge_pair (const SyncPlanInput *in, const StorePair *pair,
+                       const SyncMessage *const message[N_SIDES], SyncFlagMerge *merge)
+{
+  gboolean meant[N_SIDES], echo[N_SIDES];
+  FlagsId intended = 0;
+
+  merge->base = pair->flags;
+  for (Side side = 0; side < N_SIDES; side++) {
+    FlagsId flags = 0;
+
+    merge->flags[side] = message[side] != NULL ? message[side]->flags : pair->flags;
+    meant[side] = sync_find_intent (in, STORE_INTENT_FLAGS, side, pair->uid[side], &flags);
+    echo[side] = meant[side] && message[side] != NULL && same (in, side, flags, merge->flags[side]);
+    if (echo[side])
+      intended = flags;
+  }
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (!echo[side])
+      continue;
+    if (!meant[side_other (side)] || echo[side_other (side)]) {
+      merge->base = intended;
+    } else {
+      merge->agreed = flag_table_union (in->flags, unite (in, merge), intended);
+      finish (in, merge);
+      return;
+    }
+  }
+  merge_with_base (in, merge);
+}
+
+void
+sync_flags_merge_match (const SyncPlanInput *in, const SyncMatch *match, const StorePair *old,
+                        const SyncMessage *const message[N_SIDES], SyncFlagMerge *merge)
+{
+  gboolean known = old != NULL;
+
+  if (old != NULL)
+    merge->base = old->flags;
+  for (Side side = 0; side < N_SIDES; side++) {
+    merge->flags[side] = message[side]->flags;
+    if (!known)
+      known = sync_find_intent (in, STORE_INTENT_COPY, side, match->uid[side_other (side)],
+                                &merge->base);
+  }
+  if (known) {
+    merge_with_base (in, merge);
+    return;
+  }
+  /* What both have is agreed; if we are cut off, the rest is a change of one side or of both, and
+   * becomes the union all the same. */
+  merge->base =
+      flag_table_intersect (in->flags, merge->flags[SIDE_LOCAL], merge->flags[SIDE_REMOTE]);
+  merge->agreed = unite (in, merge);
+  finish (in, merge);
+}
+
+gboolean
+sync_flags_were_changed (const SyncPlanInput *in, Side side, const StorePair *pair, FlagsId flags)
+{
+  FlagsId intended, deleted = flag_table_intern_text (in->flags, "\\Deleted");
+
+  if (same (in, side, flags, pair->flags))
+    return FALSE;
+  if (sync_find_intent (in, STORE_INTENT_FLAGS, side, pair->uid[side], &intended) &&
+      same (in, side, flags, intended))
+    return FALSE;
+  /* Our own \Deleted, of a pass that was cut before its UID EXPUNGE. */
+  return !sync_find_intent (in, STORE_INTENT_EXPUNGE, side, pair->uid[side], &intended) ||
+         !same (in, side, flags, flag_table_union (in->flags, pair->flags, deleted));
+}
