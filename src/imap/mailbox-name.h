@@ -45,7 +45,7 @@ char *mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GErro
  * that are not printable are escaped as \xNN. (transfer full) */
 char *mailbox_name_display (const char *name, char delimiter);
 
-/* The other way, for an argument: UTF-8 with @delimiter between its levels.
+/* The other way, for an argument: UTF-8 with @delimiter between its levels (0: there is one).
  * IMAPSYNC_ERROR_CONFIG for bad UTF-8, control characters and empty levels. (transfer full) */
 char *mailbox_name_from_argument (const char *argument, char delimiter, GError **error);
 
