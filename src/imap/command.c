@@ -13,6 +13,7 @@ struct _ImapCommand {
   GArray *literals;  /* gsize: how many of them, for each piece but the first */
   GString *log;
   gboolean secret;
+  gboolean bad_allowed;
 };
 
 static void
@@ -253,4 +254,16 @@ imap_command_describe (const ImapCommand *command)
   if (command->log->len <= MAX_DESCRIPTION)
     return g_strdup (command->log->str);
   return g_strdup_printf ("%.*s...", MAX_DESCRIPTION - 3, command->log->str);
+}
+
+void
+imap_command_allow_bad (ImapCommand *command)
+{
+  command->bad_allowed = TRUE;
+}
+
+gboolean
+imap_command_bad_allowed (const ImapCommand *command)
+{
+  return command->bad_allowed;
 }

@@ -42,6 +42,11 @@ gboolean imap_flag_is_valid (const char *text);
  * Dovecot and Cyrus keep. (transfer full) */
 char *imap_format_date_time (gint64 seconds);
 
+/* A BAD to this command is an answer like NO, not the end of the session: for what is pipelined
+ * behind a SELECT that may fail ("BAD No mailbox selected"). */
+void imap_command_allow_bad (ImapCommand *command);
+gboolean imap_command_bad_allowed (const ImapCommand *command);
+
 /* What the session sends. Pieces end where a literal's bytes begin; all but the last end in "{n}"
  * or
  * "{n+}" and CRLF. The tag is put in front by the session; the last piece is without its CRLF. */

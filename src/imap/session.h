@@ -23,7 +23,8 @@ G_BEGIN_DECLS
  *
  * A BAD, an unknown tag, a parse error, a BYE, an end of file or silence ends the session: every
  * completion is then called once with the error (tagged == NULL), then closed(). A tagged NO does
- * not end it. */
+ * not end it; nor does a BAD to a command with imap_command_allow_bad(): its completion gets an
+ * IMAPSYNC_ERROR_COMMAND, as for NO. */
 typedef struct _ImapSession ImapSession;
 
 typedef enum {
