@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "options.h"
+
+#include "config-file.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+typedef enum {
+  OPTION_CONFIG,
+  OPTION_ONESHOT,
+  OPTION_REPAIR,
+  OPTION_QUIET,
+  OPTION_DEBUG,
+  OPTION_HELP,
+  OPTION_VERSION,
+} OptionId;
+
+typedef struct {
+  const char *name;
+  char letter;       /* 0: none */
+  const char *value; /* the name of its value; NULL: it has none */
+  const char *help;
+} Option;
+
+static const Option options_table[] = {
+    [OPTION_CONFIG] = {"config", 0, N_ ("FILE"),
+                       N_ ("another configuration, a file or a folder of *.conf; relative to\n"
+                           "$XDG_CONFIG_HOME, else ~/.config; may be repeated: several accounts")},
+    [OPTION_ONESHOT] = {"oneshot", '1', NULL,
+                        N_ ("exit as soon as all mailboxes are synchronized")},
+    [OPTION_REPAIR] = {"repair", 0, NULL,
+                       N_ ("compare both servers with the database completely, list what is\n"
+                           "wrong and repair it; then exit")},
+    [OPTION_QUIET] = {"quiet", 'q', NULL, N_ ("only warnings and errors")},
+    [OPTION_DEBUG] = {"debug", 0, NULL,
+                      N_ ("show the traffic with the servers, without messages and passwords")},
+    [OPTION_HELP] = {"help", 'h', NULL, N_ ("show this help")},
+    [OPTION_VERSION] = {"version", 0, NULL, N_ ("show the version")},
+};
+
+void
+options_free (Options *options)
+{
+  if (options == NULL)
+    return;
+  g_ptr_array_unref (options->configs);
+  g_strfreev (options->request.mailboxes);
+  g_free (options);
+}
+
+static gboolean fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static gboolean
+fail (GError **error, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG, text);
+  return FALSE;
+}
+
+/* The first @length bytes of @argument, in whatever encoding, in quotes. (transfer full) */
+static char *
+quote (const char *argument, gsize length)
+{
+  g_autofree char *shown = g_strndup (argument, length);
+  g_autofree char *name = g_utf8_make_valid (shown, -1);
+  return config_quote (name);
+}
+
+static gboolean
+fail_unknown (const char *argument, GError **error)
+{
+  const char *names[G_N_ELEMENTS (options_table)];
+  gsize dashes = strspn (argument, "-"), length = strcspn (argument, "=");
+  g_autofree char *quoted = quote (argument, length);
+  g_autofree char *name = g_strndup (argument + dashes, length - MIN (dashes, length));
+
+  for (guint i = 0; i < G_N_ELEMENTS (options_table); i++)
+    names[i] = options_table[i].name;
+  return fail (error, _ ("unknown option %s; did you mean \"--%s\"?"), quoted,
+               config_nearest (name, names, G_N_ELEMENTS (names)));
+}
+
+static void
+apply (Options *options, OptionId id, const char *value)
+{
+  switch (id) {
+  case OPTION_CONFIG:
+    g_ptr_array_add (options->configs, g_strdup (value));
+    break;
+  case OPTION_ONESHOT:
+    if (options->request.mode == SYNC_STAY)
+      options->request.mode = SYNC_ONESHOT;
+    break;
+  case OPTION_REPAIR:
+    options->request.mode = SYNC_REPAIR; /* ends by itself too */
+    break;
+  case OPTION_QUIET:
+    options->level = LOG_LEVEL_QUIET;
+    break;
+  case OPTION_DEBUG:
+    options->level = LOG_LEVEL_DEBUG;
+    break;
+  case OPTION_HELP:
+    options->help = TRUE;
+    break;
+  case OPTION_VERSION:
+    options->version = TRUE;
+    break;
+  }
+}
+
+/* --NAME, --NAME=VALUE or --NAME VALUE. @next: the argument behind it; *@used: it was the value. */
+static gboolean
+parse_long (Options *options, const char *argument, const char *next, gboolean *used,
+            GError **error)
+{
+  const char *name = argument + 2;
+  gsize length = strcspn (name, "=");
+  const char *value = name[length] == '=' ? name + length + 1 : NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (options_table); i++) {
+    const Option *option = &options_table[i];
+
+    if (strlen (option->name) != length || strncmp (option->name, name, length) != 0)
+      continue;
+    if (option->value == NULL && value != NULL)
+      return fail (error, _ ("option --%s takes no value"), option->name);
+    if (option->value != NULL && value == NULL) {
+      value = next;
+      *used = TRUE;
+    }
+    if (option->value != NULL && (value == NULL || *value == '\0'))
+      return fail (error, _ ("option --%s needs a value"), option->name);
+    apply (options, i, value);
+    return TRUE;
+  }
+  return fail_unknown (argument, error);
+}
+
+/* -q1: letters have no values. */
+static gboolean
+parse_letters (Options *options, const char *argument, GError **error)
+{
+  for (const char *letter = argument + 1; *letter != '\0'; letter++) {
+    gboolean known = FALSE;
+
+    for (guint i = 0; i < G_N_ELEMENTS (options_table) && !known; i++) {
+      known = options_table[i].letter == *letter;
+      if (known)
+        apply (options, i, NULL);
+    }
+    if (!known)
+      return fail_unknown (argument, error);
+  }
+  return TRUE;
+}
+
+static gboolean
+parse_mailbox (GPtrArray *mailboxes, const char *argument, GError **error)
+{
+  if (*argument == '\0')
+    return fail (error, _ ("an argument is empty, which is no mailbox's name"));
+  if (!g_utf8_validate (argument, -1, NULL)) {
+    g_autofree char *quoted = quote (argument, strlen (argument));
+    return fail (error, _ ("mailbox %s is not named in UTF-8"), quoted);
+  }
+  g_ptr_array_add (mailboxes, g_strdup (argument));
+  return TRUE;
+}
+
+Options *
+options_parse (int argc, const char *const *argv, GError **error)
+{
+  g_autoptr (Options) options = g_new0 (Options, 1);
+  g_autoptr (GPtrArray) mailboxes = g_ptr_array_new_with_free_func (g_free);
+  gboolean ended = FALSE;
+
+  options->configs = g_ptr_array_new_with_free_func (g_free);
+  options->level = LOG_LEVEL_NORMAL;
+  for (int i = 1; i < argc && !options->help && !options->version; i++) {
+    const char *argument = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
+    gboolean used = FALSE, ok = TRUE;
+
+    if (ended || *argument != '-' || argument[1] == '\0')
+      ok = parse_mailbox (mailboxes, argument, error);
+    else if (g_str_equal (argument, "--"))
+      ended = TRUE;
+    else if (argument[1] == '-')
+      ok = parse_long (options, argument, next, &used, error);
+    else
+      ok = parse_letters (options, argument, error);
+    if (!ok)
+      return NULL;
+    i += used ? 1 : 0;
+  }
+  g_ptr_array_add (options->configs, NULL);
+  if (mailboxes->len > 0) {
+    g_ptr_array_add (mailboxes, NULL);
+    options->request.mailboxes = (char **)g_ptr_array_free (g_steal_pointer (&mailboxes), FALSE);
+  }
+  return g_steal_pointer (&options);
+}
+
+static void
+append_option (GString *help, const Option *option)
+{
+  g_autofree char *value =
+      option->value != NULL ? g_strconcat ("=", _ (option->value), NULL) : g_strdup ("");
+  g_autofree char *names = option->letter != 0
+                               ? g_strdup_printf ("-%c, --%s", option->letter, option->name)
+                               : g_strdup_printf ("    --%s%s", option->name, value);
+  g_auto (GStrv) lines = g_strsplit (_ (option->help), "\n", -1);
+
+  for (guint i = 0; lines[i] != NULL; i++) {
+    const char *left = i == 0 ? names : "";
+    int blanks = 18 - (int)g_utf8_strlen (left, -1); /* printf would count bytes */
+
+    g_string_append_printf (help, "  %s%*s%s\n", left, MAX (blanks, 1), "", lines[i]);
+  }
+}
+
+char *
+options_help (void)
+{
+  GString *help = g_string_new (NULL);
+
+  g_string_append (help, _ ("Usage: imapsync [OPTION...] [MAILBOX...]\n"));
+  g_string_append (help, "\n");
+  g_string_append (help, _ ("Keep two IMAP servers identical: synchronize each subscribed mailbox, "
+                            "or only\nthose named; then stay connected and follow changes.\n"));
+  g_string_append (help, "\n");
+  for (guint i = 0; i < G_N_ELEMENTS (options_table); i++)
+    append_option (help, &options_table[i]);
+  g_string_append (help, "\n");
+  g_string_append (
+      help, _ ("Exit status: 0 all in sync, 1 some mailbox or message could not be synchronized,\n"
+               "2 usage or configuration, 3 no connection or no login, 4 another instance holds\n"
+               "the database.\n"));
+  return g_string_free (help, FALSE);
+}
