@@ -66,10 +66,10 @@ static guint
 list_hash (gconstpointer data)
 {
   const List *list = data;
-  guint hash = 5381;
+  guint hash = 2166136261u;
 
   for (guint32 i = 0; i < list->n; i++)
-    hash = hash * 33 + list->flags[i];
+    hash = (hash ^ list->flags[i]) * 16777619u;
   return hash;
 }
 

@@ -47,9 +47,8 @@ char *imap_format_date_time (gint64 seconds);
 void imap_command_allow_bad (ImapCommand *command);
 gboolean imap_command_bad_allowed (const ImapCommand *command);
 
-/* What the session sends. Pieces end where a literal's bytes begin; all but the last end in "{n}"
- * or
- * "{n+}" and CRLF. The tag is put in front by the session; the last piece is without its CRLF. */
+/* What the session sends. A piece ends where a literal's bytes begin, with "{n}" or "{n+}" and
+ * CRLF; the last one without its CRLF. The tag is put in front by the session. */
 gsize imap_command_n_pieces (const ImapCommand *command);
 GBytes *imap_command_piece (const ImapCommand *command, gsize i,
                             gboolean literal_plus); /* (transfer full) */
