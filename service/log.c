@@ -186,7 +186,7 @@ write_log (GLogLevelFlags level, const GLogField *fields, gsize n, gpointer data
   g_autofree char *domain = find_field (fields, n, "GLIB_DOMAIN");
   g_autofree char *message = NULL;
   g_autofree char *line = NULL;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&the_log.mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&the_log.mutex);
   const char *account = the_log.show_accounts ? log_account_get () : NULL;
 
   if (!log_shows (the_log.level, domain, level))
@@ -239,7 +239,7 @@ log_has_status (void)
 void
 log_set_status (const char *text)
 {
-  g_autoptr (GMutexLocker) locker = NULL;
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = NULL;
 
   if (!log_has_status ())
     return;

@@ -27,16 +27,18 @@ typedef struct {
 
 static const Option options_table[] = {
     [OPTION_CONFIG] = {"config", 0, N_ ("FILE"),
-                       N_ ("another configuration, a file or a folder of *.conf; relative to\n"
-                           "$XDG_CONFIG_HOME, else ~/.config; may be repeated: several accounts")},
+                       N_ ("another configuration, a file or a folder of *.conf;\n"
+                           "relative to $XDG_CONFIG_HOME, else ~/.config;\n"
+                           "may be repeated: several accounts")},
     [OPTION_ONESHOT] = {"oneshot", '1', NULL,
                         N_ ("exit as soon as all mailboxes are synchronized")},
     [OPTION_REPAIR] = {"repair", 0, NULL,
-                       N_ ("compare both servers with the database completely, list what is\n"
-                           "wrong and repair it; then exit")},
+                       N_ ("compare both servers with the database completely,\n"
+                           "list what is wrong and repair it; then exit")},
     [OPTION_QUIET] = {"quiet", 'q', NULL, N_ ("only warnings and errors")},
     [OPTION_DEBUG] = {"debug", 0, NULL,
-                      N_ ("show the traffic with the servers, without messages and passwords")},
+                      N_ ("show the traffic with the servers, but neither the\n"
+                          "contents of messages nor passwords")},
     [OPTION_HELP] = {"help", 'h', NULL, N_ ("show this help")},
     [OPTION_VERSION] = {"version", 0, NULL, N_ ("show the version")},
 };
@@ -222,7 +224,7 @@ append_option (GString *help, const Option *option)
 
   for (guint i = 0; lines[i] != NULL; i++) {
     const char *left = i == 0 ? names : "";
-    int blanks = 18 - (int)g_utf8_strlen (left, -1); /* printf would count bytes */
+    int blanks = 19 - (int)g_utf8_strlen (left, -1); /* printf would count bytes */
 
     g_string_append_printf (help, "  %s%*s%s\n", left, MAX (blanks, 1), "", lines[i]);
   }
