@@ -215,8 +215,10 @@ typedef struct {
 static void
 random_range (guint *first, guint *last)
 {
+  guint length = g_test_rand_int_range (0, g_test_rand_bit () ? 3 : 40);
+
   *first = g_test_rand_int_range (0, WINDOW);
-  *last = MIN (WINDOW - 1, *first + (guint)g_test_rand_int_range (0, g_test_rand_bit () ? 3 : 40));
+  *last = MIN (WINDOW - 1, *first + length);
 }
 
 static void
