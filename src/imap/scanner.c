@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "imap/scanner.h"
+
+#include <string.h>
+
+#define NONE         G_MAXUINT32
+#define KEEP         (64 * 1024) /* bytes of an array that are worth keeping for the next response */
+#define DELIMITER(c) ((c) == ' ' || (c) == '(' || (c) == ')' || (c) == '"' || (c) == '\0')
+
+typedef struct {
+  const char *name;
+  ImapResponseType type;
+  ImapScanMode mode;
+  gboolean numbered, tagged;
+} Kind;
+
+static const Kind kinds[] = {
+    {"FETCH", IMAP_RESPONSE_FETCH, IMAP_SCAN_NODES, TRUE, FALSE},
+    {"OK", IMAP_RESPONSE_OK, IMAP_SCAN_TEXT, FALSE, TRUE},
+    {"NO", IMAP_RESPONSE_NO, IMAP_SCAN_TEXT, FALSE, TRUE},
+    {"BAD", IMAP_RESPONSE_BAD, IMAP_SCAN_TEXT, FALSE, TRUE},
+    {"PREAUTH", IMAP_RESPONSE_PREAUTH, IMAP_SCAN_TEXT, FALSE, FALSE},
+    {"BYE", IMAP_RESPONSE_BYE, IMAP_SCAN_TEXT, FALSE, FALSE},
+    {"CAPABILITY", IMAP_RESPONSE_CAPABILITY, IMAP_SCAN_TEXT, FALSE, FALSE},
+    {"ENABLED", IMAP_RESPONSE_ENABLED, IMAP_SCAN_TEXT, FALSE, FALSE},
+    {"FLAGS", IMAP_RESPONSE_FLAGS, IMAP_SCAN_NODES, FALSE, FALSE},
+    {"LIST", IMAP_RESPONSE_LIST, IMAP_SCAN_NODES, FALSE, FALSE},
+    {"STATUS", IMAP_RESPONSE_STATUS, IMAP_SCAN_NODES, FALSE, FALSE},
+    {"NAMESPACE", IMAP_RESPONSE_NAMESPACE, IMAP_SCAN_NODES, FALSE, FALSE},
+    {"EXISTS", IMAP_RESPONSE_EXISTS, IMAP_SCAN_NODES, TRUE, FALSE},
+    {"RECENT", IMAP_RESPONSE_RECENT, IMAP_SCAN_NODES, TRUE, FALSE},
+    {"EXPUNGE", IMAP_RESPONSE_EXPUNGE, IMAP_SCAN_NODES, TRUE, FALSE},
+    {"VANISHED", IMAP_RESPONSE_VANISHED, IMAP_SCAN_NODES, FALSE, FALSE},
+    {"SEARCH", IMAP_RESPONSE_SEARCH, IMAP_SCAN_SKIP, FALSE, FALSE},
+    {"ESEARCH", IMAP_RESPONSE_ESEARCH, IMAP_SCAN_NODES, FALSE, FALSE},
+};
+
+void
+imap_scanner_init (ImapScanner *scanner, guint max_nesting)
+{
+  *scanner = (ImapScanner){.max_nesting = max_nesting, .tag = -1, .list = NONE};
+  scanner->text = g_byte_array_new ();
+  scanner->nodes = g_array_new (FALSE, FALSE, sizeof (ImapNode));
+}
+
+void
+imap_scanner_clear (ImapScanner *scanner)
+{
+  g_byte_array_unref (scanner->text);
+  g_array_unref (scanner->nodes);
+  g_free (scanner->reason);
+}
+
+void
+imap_scanner_reset (ImapScanner *scanner)
+{
+  GByteArray *text = scanner->text;
+  GArray *nodes = scanner->nodes;
+  guint max_nesting = scanner->max_nesting;
+
+  if (text->len > KEEP || nodes->len * sizeof (ImapNode) > KEEP) {
+    imap_scanner_clear (scanner);
+    imap_scanner_init (scanner, max_nesting);
+    return;
+  }
+  g_free (scanner->reason);
+  g_byte_array_set_size (text, 0);
+  g_array_set_size (nodes, 0);
+  *scanner = (ImapScanner){
+      .text = text, .nodes = nodes, .max_nesting = max_nesting, .tag = -1, .list = NONE};
+}
+
+gboolean
+imap_scanner_fail (ImapScanner *scanner, const char *format, ...)
+{
+  va_list arguments;
+
+  g_free (scanner->reason);
+  va_start (arguments, format);
+  scanner->reason = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  return FALSE;
+}
+
+static ImapScanResult
+failed (ImapScanner *scanner, const char *reason)
+{
+  imap_scanner_fail (scanner, "%s", reason);
+  return IMAP_SCAN_ERROR;
+}
+
+/* The beginning: tag, number, name. */
+
+static gboolean
+tag_is_valid (const char *tag, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isgraph (tag[i]) || strchr ("(){%*\"\\+", tag[i]))
+      return FALSE;
+  return length > 0;
+}
+
+static guint32
+skip_spaces (ImapScanner *scanner, guint32 at)
+{
+  return at + strspn ((char *)scanner->text->data + at, " ");
+}
+
+static const Kind *
+find_kind (const char *name, gsize length)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (!g_ascii_strncasecmp (kinds[i].name, name, length) && !kinds[i].name[length])
+      return &kinds[i];
+  return NULL;
+}
+
+/* The word at @at is the name of a response; @digits is the one before it, where that is a number.
+ */
+static gboolean
+begin_named (ImapScanner *scanner, guint32 at, const char *digits, gsize n_digits)
+{
+  char *name = (char *)scanner->text->data + at;
+  gsize length = strcspn (name, " (");
+  const Kind *kind = find_kind (name, length);
+  guint64 number = 0;
+
+  if (length == 0)
+    return imap_scanner_fail (scanner, "a response without a name");
+  scanner->name = at;
+  scanner->name_length = length;
+  scanner->rest = skip_spaces (scanner, at + length);
+  scanner->type = kind ? kind->type : IMAP_RESPONSE_OTHER;
+  scanner->mode = kind ? kind->mode : IMAP_SCAN_SKIP;
+  if (!kind)
+    return TRUE;
+  if (kind->numbered != (digits != NULL))
+    return imap_scanner_fail (scanner, "%s %s a number", kind->name,
+                              kind->numbered ? "without" : "with");
+  if (digits && !imap_parse_number (digits, n_digits, G_MAXUINT32, &number))
+    return imap_scanner_fail (scanner, "%s with a number that is out of range", kind->name);
+  scanner->number = number;
+  return TRUE;
+}
+
+static gboolean
+begin_untagged (ImapScanner *scanner, guint32 at)
+{
+  const char *word = (char *)scanner->text->data + at;
+  gsize n_digits = strspn (word, "0123456789");
+
+  if (n_digits > 0 && (word[n_digits] == ' ' || word[n_digits] == '\0'))
+    return begin_named (scanner, skip_spaces (scanner, at + n_digits), word, n_digits);
+  return begin_named (scanner, at, NULL, 0);
+}
+
+static gboolean
+begin_tagged (ImapScanner *scanner, gsize length)
+{
+  char *text = (char *)scanner->text->data;
+  guint32 at = skip_spaces (scanner, length);
+  const Kind *kind = find_kind (text + at, strcspn (text + at, " "));
+
+  if (!tag_is_valid (text, length))
+    return imap_scanner_fail (scanner, "no tag at the beginning of the line");
+  if (!kind || !kind->tagged)
+    return imap_scanner_fail (scanner, "neither OK, NO nor BAD behind the tag");
+  if (!begin_named (scanner, at, NULL, 0))
+    return FALSE;
+  text[length] = '\0';
+  scanner->tag = 0;
+  return TRUE;
+}
+
+static gboolean
+begin (ImapScanner *scanner)
+{
+  const char *text = (char *)scanner->text->data;
+  gsize length = strcspn (text, " ");
+
+  scanner->begun = TRUE;
+  if (length == 1 && *text == '+') {
+    scanner->type = IMAP_RESPONSE_CONTINUATION;
+    scanner->mode = IMAP_SCAN_TEXT;
+    scanner->rest = length + (text[length] == ' ');
+    return TRUE;
+  }
+  if (length == 1 && *text == '*')
+    return begin_untagged (scanner, skip_spaces (scanner, length));
+  return begin_tagged (scanner, length);
+}
+
+gboolean
+imap_scanner_segment (ImapScanner *scanner, const guint8 *bytes, gsize length)
+{
+  GByteArray *text = scanner->text;
+  gboolean first = !scanner->begun;
+
+  if (memchr (bytes, '\0', length))
+    return imap_scanner_fail (scanner, "a NUL byte");
+  scanner->segment = scanner->position = text->len;
+  scanner->end = scanner->segment + length;
+  g_byte_array_append (text, bytes, length);
+  g_byte_array_append (text, (const guint8 *)"", 1);
+  if (first && !begin (scanner))
+    return FALSE;
+  if (first)
+    scanner->position = MIN (scanner->rest, scanner->end);
+  if (scanner->mode == IMAP_SCAN_NODES && memchr (bytes, '\r', length))
+    return imap_scanner_fail (scanner, "a CR that ends no line");
+  return TRUE;
+}
+
+/* Nodes */
+
+ImapItemKind
+imap_item_kind (const char *name, gsize length)
+{
+  const char *section = NULL;
+
+  if (length > 5 && !g_ascii_strncasecmp (name, "BODY[", 5))
+    section = name + 5;
+  else if (length > 7 && !g_ascii_strncasecmp (name, "BINARY[", 7))
+    section = name + 7;
+  else if (length == 6 && !g_ascii_strncasecmp (name, "RFC822", 6))
+    return IMAP_ITEM_BODY;
+  else if (length == 13 && !g_ascii_strncasecmp (name, "RFC822.HEADER", 13))
+    return IMAP_ITEM_SECTION;
+  if (!section)
+    return IMAP_ITEM_PLAIN;
+  if (*section != ']')
+    return IMAP_ITEM_SECTION;
+  length -= section + 1 - name;
+  if (length == 0 || (length == 3 && !strncmp (section + 1, "<0>", 3)))
+    return IMAP_ITEM_BODY;
+  return IMAP_ITEM_PART;
+}
+
+static gboolean
+at_item_name (const ImapScanner *scanner)
+{
+  return scanner->depth == 1 && scanner->type == IMAP_RESPONSE_FETCH && !(scanner->items & 1);
+}
+
+static gboolean
+at_item_value (const ImapScanner *scanner, ImapItemKind kind)
+{
+  return scanner->depth == 1 && scanner->type == IMAP_RESPONSE_FETCH && (scanner->items & 1) &&
+         scanner->kind == kind;
+}
+
+static void
+push (ImapScanner *scanner, ImapNodeType type, guint32 offset, guint32 length)
+{
+  ImapNode node = {type, offset, length, scanner->nodes->len + 1};
+
+  if (at_item_name (scanner))
+    scanner->kind = type == IMAP_NODE_ATOM
+                        ? imap_item_kind ((char *)scanner->text->data + offset, length)
+                        : IMAP_ITEM_PLAIN;
+  if (scanner->depth == 1)
+    scanner->items++;
+  g_array_append_val (scanner->nodes, node);
+}
+
+static gboolean
+open_list (ImapScanner *scanner)
+{
+  guint32 parent = scanner->list;
+
+  if (scanner->depth >= scanner->max_nesting)
+    return imap_scanner_fail (scanner, "more than %u nested parentheses", scanner->max_nesting);
+  push (scanner, IMAP_NODE_LIST, scanner->position, 0);
+  scanner->list = scanner->nodes->len - 1;
+  g_array_index (scanner->nodes, ImapNode, scanner->list).next = parent;
+  if (scanner->depth++ == 0)
+    scanner->items = 0;
+  scanner->position++;
+  return TRUE;
+}
+
+static gboolean
+close_list (ImapScanner *scanner)
+{
+  ImapNode *list;
+
+  if (scanner->depth == 0)
+    return imap_scanner_fail (scanner, "a parenthesis that closes nothing");
+  list = &g_array_index (scanner->nodes, ImapNode, scanner->list);
+  scanner->list = list->next;
+  list->next = scanner->nodes->len;
+  scanner->depth--;
+  scanner->position++;
+  return TRUE;
+}
+
+/* "{12}", "{12+}" at the end of the segment; @text is behind the brace. */
+static gboolean
+parse_literal (const char *text, const char *end, guint64 *size)
+{
+  gsize length = strspn (text, "0123456789");
+  const char *brace = text + length + (text[length] == '+');
+
+  return *brace == '}' && brace + 1 == end && imap_parse_number (text, length, G_MAXINT64, size);
+}
+
+static ImapScanResult
+scan_literal (ImapScanner *scanner, guint32 brace)
+{
+  const char *text = (char *)scanner->text->data;
+
+  if (!parse_literal (text + brace + 1, text + scanner->end, &scanner->size))
+    return failed (scanner, "a literal without a proper length");
+  scanner->position = scanner->end;
+  if (at_item_value (scanner, IMAP_ITEM_BODY)) {
+    if (scanner->body)
+      return failed (scanner, "two bodies in one FETCH");
+    scanner->body = TRUE;
+    return IMAP_SCAN_BODY;
+  }
+  scanner->literal = scanner->text->len;
+  scanner->literal_kept = !scanner->in_section;
+  scanner->literal_binary = at_item_value (scanner, IMAP_ITEM_SECTION);
+  return IMAP_SCAN_LITERAL;
+}
+
+static ImapScanResult
+scan_quoted (ImapScanner *scanner)
+{
+  char *text = (char *)scanner->text->data;
+  guint32 start = scanner->position + 1, from = start, to = start;
+
+  for (;; from++) {
+    if (text[from] == '"')
+      break;
+    if (text[from] == '\\')
+      from++;
+    if (from >= scanner->end)
+      return failed (scanner, "a quoted string that does not end");
+    text[to++] = text[from];
+  }
+  scanner->quote = scanner->position;
+  scanner->position = from + 1;
+  if (!at_item_value (scanner, IMAP_ITEM_BODY)) {
+    push (scanner, IMAP_NODE_STRING, start, to - start);
+    return IMAP_SCAN_CONTINUE;
+  }
+  if (scanner->body)
+    return failed (scanner, "two bodies in one FETCH");
+  scanner->body = TRUE;
+  scanner->body_offset = start;
+  scanner->size = to - start;
+  return IMAP_SCAN_QUOTED_BODY;
+}
+
+static guint32
+skip_quoted (const ImapScanner *scanner, guint32 at)
+{
+  const char *text = (char *)scanner->text->data;
+
+  for (at++; at < scanner->end && text[at] != '"'; at++)
+    if (text[at] == '\\')
+      at++;
+  return MIN (at, scanner->end);
+}
+
+/* From behind the bracket to the end of the name. A section may hold anything that a line can. */
+static ImapScanResult
+scan_section (ImapScanner *scanner)
+{
+  const char *text = (char *)scanner->text->data;
+  guint32 at = scanner->position;
+  guint64 size;
+
+  for (; at < scanner->end && (text[at] != ']' || scanner->section_depth > 0); at++) {
+    if (text[at] == '"')
+      at = skip_quoted (scanner, at);
+    else if (text[at] == '(')
+      scanner->section_depth++;
+    else if (text[at] == ')' && scanner->section_depth > 0)
+      scanner->section_depth--;
+    else if (text[at] == '{' && parse_literal (text + at + 1, text + scanner->end, &size))
+      return scan_literal (scanner, at);
+  }
+  if (at >= scanner->end)
+    return failed (scanner, "a section that does not end");
+  for (at++; !DELIMITER (text[at]); at++)
+    ;
+  scanner->position = at;
+  scanner->in_section = FALSE;
+  push (scanner, IMAP_NODE_ATOM, scanner->section, at - scanner->section);
+  return IMAP_SCAN_CONTINUE;
+}
+
+static ImapScanResult
+scan_atom (ImapScanner *scanner)
+{
+  const char *text = (char *)scanner->text->data;
+  guint32 start = scanner->position, at = start;
+  gboolean name = at_item_name (scanner);
+
+  for (; !DELIMITER (text[at]); at++) {
+    if (text[at] == '[' && name) {
+      scanner->in_section = TRUE;
+      scanner->section = start;
+      scanner->section_depth = 0;
+      scanner->position = at + 1;
+      return scan_section (scanner);
+    }
+  }
+  scanner->position = at;
+  push (scanner, IMAP_NODE_ATOM, start, at - start);
+  return IMAP_SCAN_CONTINUE;
+}
+
+static ImapScanResult
+scan_node (ImapScanner *scanner)
+{
+  const char *text = (char *)scanner->text->data + scanner->position;
+
+  switch (*text) {
+  case ' ':
+    scanner->position++;
+    return IMAP_SCAN_CONTINUE;
+  case '(':
+    return open_list (scanner) ? IMAP_SCAN_CONTINUE : IMAP_SCAN_ERROR;
+  case ')':
+    return close_list (scanner) ? IMAP_SCAN_CONTINUE : IMAP_SCAN_ERROR;
+  case '"':
+    return scan_quoted (scanner);
+  case '{':
+    return scan_literal (scanner, scanner->position);
+  case '~':
+    if (text[1] == '{')
+      return scan_literal (scanner, scanner->position + 1);
+    G_GNUC_FALLTHROUGH;
+  default:
+    return scan_atom (scanner);
+  }
+}
+
+static ImapScanResult
+scan_nodes (ImapScanner *scanner)
+{
+  ImapScanResult result = IMAP_SCAN_CONTINUE;
+
+  if (scanner->in_section)
+    result = scan_section (scanner);
+  while (result == IMAP_SCAN_CONTINUE && scanner->position < scanner->end)
+    result = scan_node (scanner);
+  if (result != IMAP_SCAN_CONTINUE)
+    return result;
+  if (scanner->depth > 0)
+    return failed (scanner, "a parenthesis that is not closed");
+  return IMAP_SCAN_END;
+}
+
+/* What is of no use is skipped whatever it is, but a literal at its end must be skipped with it. */
+static ImapScanResult
+scan_skipped (ImapScanner *scanner)
+{
+  const char *text = (char *)scanner->text->data;
+  const char *brace = memrchr (text + scanner->position, '{', scanner->end - scanner->position);
+
+  scanner->position = scanner->end;
+  if (!brace || !parse_literal (brace + 1, text + scanner->end, &scanner->size))
+    return IMAP_SCAN_END;
+  scanner->literal_kept = FALSE;
+  scanner->literal_binary = TRUE;
+  return IMAP_SCAN_LITERAL;
+}
+
+ImapScanResult
+imap_scanner_run (ImapScanner *scanner)
+{
+  switch (scanner->mode) {
+  case IMAP_SCAN_TEXT:
+    return IMAP_SCAN_END;
+  case IMAP_SCAN_NODES:
+    return scan_nodes (scanner);
+  case IMAP_SCAN_SKIP:
+    return scan_skipped (scanner);
+  }
+  g_return_val_if_reached (IMAP_SCAN_ERROR);
+}
+
+gboolean
+imap_scanner_rescan (ImapScanner *scanner)
+{
+  if (scanner->segment > 0 || scanner->nodes->len > 0)
+    return FALSE;
+  scanner->position = MIN (scanner->rest, scanner->end);
+  if (scan_nodes (scanner) == IMAP_SCAN_END)
+    return TRUE;
+  g_clear_pointer (&scanner->reason, g_free);
+  return FALSE;
+}
+
+gboolean
+imap_scanner_literal (ImapScanner *scanner, const guint8 *bytes, gsize length)
+{
+  if (!scanner->literal_binary && memchr (bytes, '\0', length))
+    return imap_scanner_fail (scanner, "a NUL byte in a literal");
+  if (scanner->literal_kept)
+    g_byte_array_append (scanner->text, bytes, length);
+  return TRUE;
+}
+
+void
+imap_scanner_literal_end (ImapScanner *scanner)
+{
+  guint32 length = scanner->text->len - scanner->literal;
+
+  if (!scanner->literal_kept)
+    return;
+  g_byte_array_append (scanner->text, (const guint8 *)"", 1);
+  push (scanner, IMAP_NODE_STRING, scanner->literal, length);
+}
+
+void
+imap_scanner_body_end (ImapScanner *scanner)
+{
+  push (scanner, IMAP_NODE_BODY, 0, 0);
+}
+
+/* What the nodes are read with. */
+
+char *
+imap_scanner_text (ImapScanner *scanner, const ImapNode *node)
+{
+  char *text = (char *)scanner->text->data + node->offset;
+
+  /* What stands there is a delimiter that has been seen. */
+  text[node->length] = '\0';
+  return text;
+}
+
+ImapCursor
+imap_cursor_root (const ImapScanner *scanner)
+{
+  return (ImapCursor){(const ImapNode *)(gpointer)scanner->nodes->data, 0, scanner->nodes->len};
+}
+
+ImapCursor
+imap_cursor_members (const ImapScanner *scanner, const ImapNode *list)
+{
+  ImapCursor cursor = imap_cursor_root (scanner);
+  guint index = list - cursor.nodes;
+
+  if (list->type != IMAP_NODE_LIST)
+    cursor.end = 0;
+  else if (list->next > index) /* else it is still open */
+    cursor.end = MIN (list->next, cursor.end);
+  cursor.next = index + 1;
+  return cursor;
+}
+
+const ImapNode *
+imap_cursor_next (ImapCursor *cursor)
+{
+  const ImapNode *node;
+
+  if (cursor->next >= cursor->end)
+    return NULL;
+  node = &cursor->nodes[cursor->next];
+  cursor->next = node->next > cursor->next ? node->next : cursor->end;
+  return node;
+}
+
+gboolean
+imap_node_is (const ImapScanner *scanner, const ImapNode *node, const char *atom)
+{
+  const char *text = (char *)scanner->text->data + node->offset;
+
+  return node->type == IMAP_NODE_ATOM && strlen (atom) == node->length &&
+         !g_ascii_strncasecmp (text, atom, node->length);
+}
+
+gboolean
+imap_parse_number (const char *text, gsize length, guint64 max, guint64 *number)
+{
+  guint64 value = 0;
+
+  if (length == 0)
+    return FALSE;
+  for (gsize i = 0; i < length; i++) {
+    guint digit = (guint)(text[i] - '0');
+
+    if (digit > 9 || digit > max || value > (max - digit) / 10)
+      return FALSE;
+    value = value * 10 + digit;
+  }
+  *number = value;
+  return TRUE;
+}
+
+void
+imap_append_escaped (GString *string, const char *bytes, gsize length)
+{
+  const char *end = bytes + length;
+
+  while (bytes < end) {
+    gsize plain = 0, size = 1;
+    gunichar c;
+
+    while (bytes + plain < end && bytes[plain] >= ' ' && bytes[plain] < 0x7f)
+      plain++;
+    g_string_append_len (string, bytes, plain);
+    if ((bytes += plain) == end)
+      break;
+    c = g_utf8_get_char_validated (bytes, end - bytes);
+    if (c < (gunichar)-2)
+      size = g_unichar_to_utf8 (c, NULL);
+    if (c < (gunichar)-2 && g_unichar_isprint (c))
+      g_string_append_len (string, bytes, size);
+    else
+      for (gsize i = 0; i < size; i++)
+        g_string_append_printf (string, "\\x%02x", (guint8)bytes[i]);
+    bytes += size;
+  }
+}
