@@ -511,6 +511,75 @@ test_nearest_name (void)
   g_assert_null (config_nearest ("x", names, 0));
 }
 
+/* ---- what people copy ---- */
+
+static void
+test_example_shows_every_option_and_is_right (void)
+{
+  static const char *const names[] = {
+      "database",
+      "type",
+      "host",
+      "port",
+      "command",
+      "STARTTLS",
+      "auth",
+      "username",
+      "password",
+      "timeout",
+      "SSL_cipher_list",
+      "SSL_verify_trusted_peer",
+      "SSL_fingerprint",
+      "SSL_ca_path",
+  };
+  g_autofree char *text = NULL;
+  g_autoptr (GString) all = NULL;
+  g_autoptr (AccountConfig) config = NULL;
+  g_autoptr (AccountConfig) with_defaults = NULL;
+
+  g_assert_true (g_file_get_contents (EXAMPLE_PATH, &text, NULL, NULL));
+  config = parse (text);
+  g_assert_cmpstr (config->server[SIDE_REMOTE]->password, ==,
+                   "my secret, with spaces and # as they are");
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *set = g_strconcat ("\n", names[i], "=", NULL);
+    g_autofree char *unset = g_strconcat ("\n#", names[i], "=", NULL);
+    g_test_message ("%s", names[i]);
+    g_assert_true (strstr (text, set) != NULL || strstr (text, unset) != NULL);
+  }
+
+  /* What is commented out is right too; STARTTLS is for another type. */
+  all = g_string_new (text);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree char *set = g_strconcat ("\n", names[i], "=", NULL);
+    g_autofree char *unset = g_strconcat ("\n#", names[i], "=", NULL);
+    if (!g_str_equal (names[i], "STARTTLS"))
+      g_string_replace (all, unset, set, 0);
+  }
+  with_defaults = parse (all->str);
+  g_assert_cmpuint (with_defaults->server[SIDE_REMOTE]->fingerprints->len, ==, 1);
+  g_assert_cmpuint (with_defaults->server[SIDE_REMOTE]->port, ==, 993);
+}
+
+static void
+test_configurations_of_the_readme_are_right (void)
+{
+  g_autofree char *text = NULL;
+  g_auto (GStrv) blocks = NULL;
+  guint n;
+
+  g_assert_true (g_file_get_contents (README_PATH, &text, NULL, NULL));
+  blocks = g_strsplit (text, "```ini\n", -1);
+  n = g_strv_length (blocks);
+  g_assert_cmpuint (n, >=, 2);
+  for (guint i = 1; i < n; i++) {
+    g_autoptr (AccountConfig) config = NULL;
+    *strstr (blocks[i], "```") = '\0';
+    config = parse (blocks[i]);
+    g_assert_cmpstr (config->server[SIDE_REMOTE]->host, ==, "imap.example.org");
+  }
+}
+
 /* XDG folders are read once by GLib, so they are set before anything else. */
 static void
 set_up_home (void)
@@ -560,6 +629,8 @@ main (int argc, char **argv)
   g_test_add_func ("/config/file/password-that-others-can-read",
                    test_password_that_others_can_read_is_warned_about);
   g_test_add_func ("/config/nearest-name", test_nearest_name);
+  g_test_add_func ("/config/documents/example", test_example_shows_every_option_and_is_right);
+  g_test_add_func ("/config/documents/readme", test_configurations_of_the_readme_are_right);
   status = g_test_run ();
   remove_tree (home);
   g_free (home);
