@@ -2,10 +2,9 @@
 #include "config.h"
 
 #include "account-config.h"
+#include "fuzz.h"
 
 #include <string.h>
-
-int LLVMFuzzerTestOneInput (const guint8 *bytes, gsize length);
 
 static void
 check_server (const ServerSettings *server)
@@ -25,7 +24,7 @@ check_server (const ServerSettings *server)
 
 /* Anything is either a whole account or one error in one line that names the file. */
 int
-LLVMFuzzerTestOneInput (const guint8 *bytes, gsize length)
+LLVMFuzzerTestOneInput (const uint8_t *bytes, size_t length)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (AccountConfig) config =
