@@ -32,6 +32,9 @@ class ServerCase(unittest.TestCase):
     def setUp(self):
         self.user = f"user{next(_users)}"
         self.account = self.make_account()
+        for server in self.servers:  # a new store has no subscription, not even INBOX's
+            with server.connect(self.user) as client:
+                client.subscribe("INBOX")
 
     def make_account(self, **options):
         sections = [s.settings(self.user, link) for s, link in zip(self.servers, self.links)]

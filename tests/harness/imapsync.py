@@ -16,7 +16,8 @@ from . import place
 # Commands that change a server.
 CHANGING = {"STORE", "EXPUNGE", "APPEND", "COPY", "MOVE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE",
             "UNSUBSCRIBE", "CLOSE", "REPLACE", "SETACL", "SETMETADATA"}  # fmt: skip
-_SENT = re.compile(r"\b(local|remote)\b.*? C: (\S+) (?:UID )?([A-Za-z]+)")
+_TRAFFIC = re.compile(r"^imapsync: (?:[^:]*: )?(local|remote) ([CS]): ")
+_SENT = re.compile(r"^imapsync: (?:[^:]*: )?(local|remote) C: (\S+) (?:UID )?([A-Za-z]+)", re.I)
 _SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error:)")
 
 
@@ -59,8 +60,7 @@ class Result:
 
     def messages(self):
         """Standard error without the traffic of --debug."""
-        return [line for line in self.err.splitlines()
-                if not re.search(r"\b(local|remote)\b.*? [CS]: ", line)]  # fmt: skip
+        return [line for line in self.err.splitlines() if not _TRAFFIC.search(line)]
 
     def __str__(self):
         tail = self.err[-4000:]

@@ -35,7 +35,7 @@ class _Commands:
             self._line += line + b"\r\n"
             if match := _LITERAL.search(self._line):
                 self._skip = int(match.group(1))
-                self._line = self._line[:-2]
+                self._line = self._line[:-2] + b" ..."
             else:
                 self.lines.append(self._line.rstrip().decode("utf-8", "replace"))
                 self._line = b""

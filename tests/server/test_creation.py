@@ -3,6 +3,7 @@
 
 from harness import seed
 from harness.case import ServerCase
+from harness.imap import quote
 from harness.seed import simple
 
 
@@ -30,7 +31,7 @@ class Creation(ServerCase):
     def test_all_sorts_of_names(self):
         "names with spaces, quotes, brackets, ampersands and other alphabets come through"
         names = seed.mailbox_names(20)
-        self.local.pipeline([("CREATE", _quote(n)) for n in names if n != "INBOX"])
+        self.local.pipeline([("CREATE", quote(n)) for n in names if n != "INBOX"])
         self.local.subscribe(*names)
         self.sync()
         self.assertIdentical()
@@ -77,9 +78,3 @@ class Creation(ServerCase):
         self.remote.append("INBOX", simple("x"))
         self.sync("inbox")
         self.assertIdentical(["INBOX"])
-
-
-def _quote(name):
-    from harness.imap import quote
-
-    return quote(name)

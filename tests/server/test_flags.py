@@ -58,19 +58,17 @@ class Flags(ServerCase):
         "changes on both sides to different messages are both carried out, without a warning"
         self.change(0, "m1", "+", "\\Flagged")
         self.change(1, "m2", "+", "\\Answered")
-        result = self.sync()
+        self.assertEqual(self.sync("--quiet").err, "")
         self.assertFlags("m1", "\\Seen", "\\Flagged")
         self.assertFlags("m2", "\\Answered")
-        self.assertFalse([m for m in result.messages() if "warning" in m.lower()], result)
         self.assertNoop()
 
     def test_same_change_on_both_sides(self):
         "the same change on both sides is no conflict"
         for side in (0, 1):
             self.change(side, "m2", "+", "\\Seen", "work")
-        result = self.sync()
+        self.assertEqual(self.sync("--quiet").err, "")
         self.assertFlags("m2", "\\Seen", "work")
-        self.assertFalse([m for m in result.messages() if "warning" in m.lower()], result)
         self.assertNoop()
 
     def test_conflict_becomes_the_union(self):

@@ -3,7 +3,9 @@
 
 from harness import compare
 from harness.case import ServerCase
+from harness.dovecot import Dovecot
 from harness.imap import Message
+from harness.seed import simple
 
 MIB = 1 << 20
 
@@ -39,14 +41,8 @@ class LargeMessage(ServerCase):
 
     def test_refused_for_its_size(self):
         "a server that refuses a message for its size costs that message alone, told, exit status 1"
-        from harness.dovecot import Dovecot
-        from harness.seed import simple
-
-        with Dovecot("mdbox", extra="protocol imap {\n  mail_max_mail_size = 1M\n}\nquota_max_mail_size = 1M\n"
-                     "mail_plugins = quota\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n"
-                     "  quota_max_mail_size = 1M\n}" if False else
-                     "mail_plugins = quota\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n"
-                     "  quota_max_mail_size = 1M\n}") as small:  # fmt: skip
+        quota = "mail_plugins = quota\nplugin {\n  quota = count:User quota\n  quota_vsizes = yes\n"
+        with Dovecot("mdbox", extra=quota + "  quota_max_mail_size = 1M\n}") as small:
             self.servers = [self.servers[0], small]
             self.account.remote = small.settings(self.user, "imaps")
             self.account.write()
