@@ -2,11 +2,7 @@
 #include "config.h"
 
 #include "account-options.h"
-#if __has_include("cipher-list.h")
 #include "cipher-list.h"
-#else
-#define imap_cipher_list_check(text, error) TRUE
-#endif
 
 #include <gio/gio.h>
 #include <string.h>

@@ -102,6 +102,9 @@ static const Fault faults[] = {
      "5: SSL_fingerprint: a md5 digest is 32 hexadecimal digits, not \"\""},
     {"fingerprint-colons", REMOTE ("SSL_fingerprint=md5$00:11:22"),
      "5: SSL_fingerprint: a md5 digest is 32 hexadecimal digits, not \"00:11:22\""},
+    {"cipher", REMOTE ("SSL_cipher_list=HGIH:!aNULL"),
+     "5: SSL_cipher_list: \"HGIH\" is no cipher suite and no group of them; did you mean "
+     "\"HIGH\"?"},
     {"ca-path", REMOTE ("SSL_ca_path=/no/such"), "5: SSL_ca_path: there is no folder \"/no/such\""},
     {"ca-path-file", REMOTE ("SSL_ca_path=/etc/passwd"),
      "5: SSL_ca_path: there is no folder \"/etc/passwd\""},
