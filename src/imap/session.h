@@ -23,8 +23,11 @@ G_BEGIN_DECLS
  *
  * A BAD, an unknown tag, a parse error, a BYE, an end of file or silence ends the session: every
  * completion is then called once with the error (tagged == NULL), then closed(). A tagged NO does
- * not end it; nor does a BAD to a command with imap_command_allow_bad(): its completion gets an
- * IMAPSYNC_ERROR_COMMAND, as for NO. */
+ * not end it; nor does a BAD to an APPEND, or to a command with imap_command_allow_bad(): its
+ * completion gets an IMAPSYNC_ERROR_COMMAND, as for NO.
+ *
+ * Dropping the last reference closes the connection silently: of what is open only the destroy
+ * functions are called. */
 typedef struct _ImapSession ImapSession;
 
 typedef enum {
@@ -120,7 +123,8 @@ ImapAppend *imap_session_append_begin (ImapSession *session, const char *wire_ma
 void imap_append_message (ImapAppend *append, const char *flags, gint64 date, guint64 size,
                           gboolean binary /* ~{n}: the message holds NUL */);
 void imap_append_data (ImapAppend *append, const guint8 *bytes, gsize length);
-/* Ends the command and gives @append back to the session. */
+/* Ends the command and gives @append back to the session. When the last message is short of its
+ * bytes, nothing but ending the session keeps the server from storing it: that is what happens. */
 void imap_append_finish (ImapAppend *append, ImapCompletion completion, gpointer data,
                          GDestroyNotify destroy);
 
@@ -143,5 +147,9 @@ guint64 imap_session_bytes_written (ImapSession *session);
 void imap_session_logout (ImapSession *session);
 /* At once and without blocking; completions get G_IO_ERROR_CANCELLED. */
 void imap_session_close (ImapSession *session);
+
+/* For --debug: one g_debug() line for each line sent and received, without literals and secrets.
+ * For all sessions of the process. */
+void imap_session_set_trace (gboolean on);
 
 G_END_DECLS

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "imap/session-private.h"
+
+#include <string.h>
+
+#define MAX_FOREIGN_TEXT 300
+
+typedef struct {
+  const char *word;
+  ImapCapability capability;
+} CapabilityName;
+
+static const CapabilityName capability_names[] = {
+    {"BINARY", IMAP_CAP_BINARY},
+    {"COMPRESS=DEFLATE", IMAP_CAP_COMPRESS_DEFLATE},
+    {"CONDSTORE", IMAP_CAP_CONDSTORE},
+    {"ENABLE", IMAP_CAP_ENABLE},
+    {"ESEARCH", IMAP_CAP_ESEARCH},
+    {"ID", IMAP_CAP_ID},
+    {"IDLE", IMAP_CAP_IDLE},
+    {"LIST-EXTENDED", IMAP_CAP_LIST_EXTENDED},
+    {"LIST-STATUS", IMAP_CAP_LIST_STATUS},
+    {"LITERAL+", IMAP_CAP_LITERAL_PLUS},
+    {"LOGINDISABLED", IMAP_CAP_LOGINDISABLED},
+    {"MOVE", IMAP_CAP_MOVE},
+    {"MULTIAPPEND", IMAP_CAP_MULTIAPPEND},
+    {"NAMESPACE", IMAP_CAP_NAMESPACE},
+    {"NOTIFY", IMAP_CAP_NOTIFY},
+    {"OBJECTID", IMAP_CAP_OBJECTID},
+    {"QRESYNC", IMAP_CAP_QRESYNC | IMAP_CAP_CONDSTORE}, /* RFC 7162, section 3.2.3 */
+    {"SASL-IR", IMAP_CAP_SASL_IR},
+    {"SPECIAL-USE", IMAP_CAP_SPECIAL_USE},
+    {"STARTTLS", IMAP_CAP_STARTTLS},
+    {"UIDPLUS", IMAP_CAP_UIDPLUS},
+    {"UNSELECT", IMAP_CAP_UNSELECT},
+};
+
+static const CapabilityName required[] = {
+    {"ENABLE", IMAP_CAP_ENABLE},
+    {"QRESYNC", IMAP_CAP_QRESYNC},
+    {"LIST-EXTENDED", IMAP_CAP_LIST_EXTENDED},
+    {"LIST-STATUS", IMAP_CAP_LIST_STATUS},
+    {"UIDPLUS", IMAP_CAP_UIDPLUS},
+};
+
+static void
+add_mechanism (ImapSession *session, const char *name)
+{
+  for (AuthMechanism m = AUTH_PLAIN; m <= AUTH_LOGIN; m++)
+    if (g_ascii_strcasecmp (name, auth_mechanism_name (m)) == 0)
+      session->auth_offered |= 1u << m;
+  if (session->auth_names->len < MAX_FOREIGN_TEXT)
+    g_string_append_printf (session->auth_names, "%s%.40s", session->auth_names->len > 0 ? " " : "",
+                            name);
+}
+
+void
+login_set_capabilities (ImapSession *session, const char *const *words, gsize n_words)
+{
+  ImapCapability capabilities = session->capabilities & IMAP_CAP_X_GUID;
+
+  session->auth_offered = 0;
+  g_string_truncate (session->auth_names, 0);
+  for (gsize i = 0; i < n_words; i++) {
+    if (g_ascii_strncasecmp (words[i], "AUTH=", 5) == 0)
+      add_mechanism (session, words[i] + 5);
+    else if (g_ascii_strncasecmp (words[i], "APPENDLIMIT", 11) == 0)
+      capabilities |= IMAP_CAP_APPENDLIMIT;
+    for (gsize j = 0; j < G_N_ELEMENTS (capability_names); j++)
+      if (g_ascii_strcasecmp (words[i], capability_names[j].word) == 0)
+        capabilities |= capability_names[j].capability;
+  }
+  session->capabilities = capabilities;
+  session->capabilities_known = TRUE;
+}
+
+static void
+login_forget (ImapSession *session)
+{
+  session->capabilities = 0;
+  session->capabilities_known = FALSE;
+  session->asked_capabilities = FALSE;
+  session->qresync_enabled = FALSE;
+  session->auth_offered = 0;
+  g_string_truncate (session->auth_names, 0);
+}
+
+static Entry *
+login_send (ImapSession *session, ImapCommand *command, LoginStep step)
+{
+  Entry *entry = entry_new (ENTRY_LOGIN, command);
+
+  entry->step = step;
+  session_send (session, entry);
+  return entry;
+}
+
+/* "[CODE] text", as the server put it. (transfer full) */
+static char *
+servers_words (const ImapResponse *response)
+{
+  const char *text = response->text != NULL ? response->text : "";
+
+  if (response->code.name == NULL)
+    return g_strdup_printf ("%.*s", MAX_FOREIGN_TEXT, text);
+  return g_strdup_printf ("[%s] %.*s", response->code.name, MAX_FOREIGN_TEXT, text);
+}
+
+/* FALSE, and the end of the session, when the server did not say OK to @what. */
+static gboolean
+login_expect_ok (ImapSession *session, const ImapResponse *tagged, const char *what)
+{
+  g_autofree char *words = NULL;
+
+  if (tagged->type == IMAP_RESPONSE_OK)
+    return TRUE;
+  words = servers_words (tagged);
+  session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL, "the server refused %s: %s", what, words);
+  return FALSE;
+}
+
+static void
+login_finish_if_answered (ImapSession *session)
+{
+  if (--session->login_pending > 0)
+    return;
+  if (!session->qresync_enabled) {
+    session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY,
+                         "the server offers QRESYNC but did not enable it");
+    return;
+  }
+  session->login = LOGIN_DONE;
+  session_set_stage (session, NULL);
+  session_set_state (session, IMAP_SESSION_READY);
+}
+
+static void
+on_id (ImapSession *session, const ImapResponse *tagged)
+{
+  login_finish_if_answered (session);
+}
+
+static void
+on_enable (ImapSession *session, const ImapResponse *tagged)
+{
+  if (login_expect_ok (session, tagged, "ENABLE QRESYNC"))
+    login_finish_if_answered (session);
+}
+
+static void
+login_enable (ImapSession *session)
+{
+  ImapCommand *command;
+
+  session->login_pending = 1;
+  if (imap_session_has (session, IMAP_CAP_ID)) {
+    session->login_pending++;
+    command = imap_command_new ("ID");
+    imap_command_raw (command, "NIL");
+    login_send (session, command, on_id);
+  }
+  command = imap_command_new ("ENABLE");
+  imap_command_raw (command, "QRESYNC");
+  login_send (session, command, on_enable);
+}
+
+static void
+login_check (ImapSession *session)
+{
+  g_autoptr (GString) missing = g_string_new (NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (required); i++)
+    if (!imap_session_has (session, required[i].capability))
+      g_string_append_printf (missing, "%s%s", missing->len > 0 ? ", " : "", required[i].word);
+  if (missing->len > 0)
+    session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY,
+                         "the server lacks what imapsync needs: %s", missing->str);
+  else
+    login_enable (session);
+}
+
+static void login_authenticate (ImapSession *session);
+static void login_starttls (ImapSession *session);
+
+/* The three places that need the capabilities, each before or after asking for them. */
+static void
+login_go_on (ImapSession *session)
+{
+  if (session->login == LOGIN_AUTHENTICATED)
+    login_check (session);
+  else if (session->server->type == SERVER_IMAP && session->server->starttls &&
+           !transport_is_encrypted (session->transport))
+    login_starttls (session);
+  else
+    login_authenticate (session);
+}
+
+static void
+on_capability (ImapSession *session, const ImapResponse *tagged)
+{
+  if (!login_expect_ok (session, tagged, "CAPABILITY"))
+    return;
+  if (session->capabilities_known)
+    login_go_on (session);
+  else
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server does not tell its capabilities");
+}
+
+static void
+login_ask_capabilities (ImapSession *session)
+{
+  session->capabilities_known = FALSE;
+  session->asked_capabilities = TRUE;
+  login_send (session, imap_command_new ("CAPABILITY"), on_capability);
+}
+
+static void
+login_with_capabilities (ImapSession *session)
+{
+  if (session->capabilities_known)
+    login_go_on (session);
+  else
+    login_ask_capabilities (session);
+}
+
+static void
+login_authenticated (ImapSession *session)
+{
+  session->login = LOGIN_AUTHENTICATED;
+  g_clear_pointer (&session->auth, imap_auth_free);
+  login_with_capabilities (session);
+}
+
+/* RFC 5530: these say nothing about the password, so that another attempt later is right. */
+static gboolean
+is_temporary (ImapCodeType code)
+{
+  return code == IMAP_CODE_UNAVAILABLE || code == IMAP_CODE_INUSE || code == IMAP_CODE_LIMIT ||
+         code == IMAP_CODE_SERVERBUG;
+}
+
+static void
+on_authenticate (ImapSession *session, const ImapResponse *tagged)
+{
+  g_autofree char *words = NULL;
+
+  if (tagged->type == IMAP_RESPONSE_OK) {
+    login_authenticated (session);
+    return;
+  }
+  words = servers_words (tagged);
+  session_fail_printf (
+      session, is_temporary (tagged->code.type) ? IMAPSYNC_ERROR_REFUSED : IMAPSYNC_ERROR_AUTH,
+      "the server refused the login: %s", words);
+}
+
+void
+login_continue (ImapSession *session, Entry *entry)
+{
+  char *answer = session->auth != NULL ? imap_auth_respond (session->auth) : NULL;
+
+  if (answer == NULL) {
+    g_autofree char *what = entry_describe (entry);
+
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server asks for more than %s has to say", what);
+    return;
+  }
+  session_trace (session, 'C', "***");
+  session_put (session, answer, strlen (answer));
+  session_put (session, "\r\n", 2);
+  imap_auth_wipe (answer);
+  session->plus = entry;
+}
+
+static gboolean
+login_choose (ImapSession *session, AuthMechanism *mechanism)
+{
+  const GArray *wanted = session->server->auth;
+
+  for (guint i = 0; i < wanted->len; i++) {
+    *mechanism = g_array_index (wanted, AuthMechanism, i);
+    if (session->auth_offered & (1u << *mechanism))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+login_no_mechanism (ImapSession *session)
+{
+  g_autoptr (GString) wanted = g_string_new (NULL);
+
+  for (guint i = 0; i < session->server->auth->len; i++)
+    g_string_append_printf (
+        wanted, "%s%s", i > 0 ? " " : "",
+        auth_mechanism_name (g_array_index (session->server->auth, AuthMechanism, i)));
+  session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
+                       "the server offers none of the configured login mechanisms (%s), but %s",
+                       wanted->str,
+                       session->auth_names->len > 0 ? session->auth_names->str : "none");
+}
+
+/* FALSE, and the end of the session, where no credential may or can be sent. */
+static gboolean
+login_is_possible (ImapSession *session)
+{
+  const ServerSettings *server = session->server;
+  const char *lacking = server->username == NULL   ? "username"
+                        : server->password == NULL ? "password"
+                                                   : NULL;
+
+  if (imap_session_has (session, IMAP_CAP_LOGINDISABLED) &&
+      !transport_is_encrypted (session->transport)) {
+    session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
+                         "the server allows no login on this connection (LOGINDISABLED)%s",
+                         server->type == SERVER_IMAP ? "; it may with STARTTLS = YES" : "");
+    return FALSE;
+  }
+  if (lacking != NULL) {
+    session_fail_printf (session, IMAPSYNC_ERROR_CONFIG,
+                         "the server wants a login, but no %s is configured in [%s]", lacking,
+                         side_name (server->side));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+login_authenticate (ImapSession *session)
+{
+  AuthMechanism mechanism;
+  ImapCommand *command;
+  Entry *entry;
+
+  /* A greeting may show a short list: Cyrus with TLS. */
+  if (!login_choose (session, &mechanism) && !session->asked_capabilities) {
+    login_ask_capabilities (session);
+    return;
+  }
+  if (!login_is_possible (session))
+    return;
+  if (!login_choose (session, &mechanism)) {
+    login_no_mechanism (session);
+    return;
+  }
+
+  session->auth = imap_auth_new (mechanism, session->server->username, session->server->password);
+  session->capabilities_known = FALSE;
+  command = imap_command_new ("AUTHENTICATE");
+  imap_command_raw (command, auth_mechanism_name (mechanism));
+  if (imap_auth_is_client_first (session->auth) && imap_session_has (session, IMAP_CAP_SASL_IR)) {
+    char *initial = imap_auth_respond (session->auth);
+
+    imap_command_secret (command, initial);
+    imap_auth_wipe (initial);
+  }
+  entry = login_send (session, command, on_authenticate);
+  session->plus = entry;
+}
+
+static void
+on_upgraded (Transport *transport, const GError *error, gpointer data)
+{
+  ImapSession *session = data;
+
+  session_hold (session);
+  if (error != NULL) {
+    session_fail (session, g_error_copy (error));
+  } else {
+    login_forget (session);
+    session_set_stage (session, "login");
+    session_open_io (session);
+    login_ask_capabilities (session);
+  }
+  session_release (session);
+}
+
+static void
+on_starttls (ImapSession *session, const ImapResponse *tagged)
+{
+  g_autofree char *words = servers_words (tagged);
+
+  if (tagged->type != IMAP_RESPONSE_OK) {
+    session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY, "the server refused STARTTLS: %s",
+                         words);
+    return;
+  }
+  /* Whoever sits in between could otherwise put words into the server's mouth. */
+  if (session->unparsed > 0) {
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "something was sent in clear behind the answer to STARTTLS; "
+                         "the connection is not to be trusted");
+    return;
+  }
+  session_close_io (session);
+  session_set_stage (session, "TLS handshake");
+  transport_starttls (session->transport, on_upgraded, session);
+}
+
+static void
+login_starttls (ImapSession *session)
+{
+  if (imap_session_has (session, IMAP_CAP_STARTTLS))
+    login_send (session, imap_command_new ("STARTTLS"), on_starttls);
+  else if (!session->asked_capabilities)
+    login_ask_capabilities (session);
+  else
+    session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY,
+                         "the server does not offer STARTTLS, and without it nothing is sent");
+}
+
+static void
+on_preauth (ImapSession *session)
+{
+  if (session->server->type == SERVER_IMAP && session->server->starttls)
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server greets as if logged in already, which makes STARTTLS "
+                         "impossible; the connection is not to be trusted");
+  else
+    login_authenticated (session);
+}
+
+static void
+on_greeting (ImapSession *session, const ImapResponse *response)
+{
+  g_autofree char *words = NULL;
+
+  switch (response->type) {
+  case IMAP_RESPONSE_OK:
+  case IMAP_RESPONSE_PREAUTH:
+    session->login = LOGIN_TALKING;
+    session_set_stage (session, "login");
+    if (response->code.type == IMAP_CODE_CAPABILITY)
+      login_set_capabilities (session, response->words, response->n_words);
+    if (response->type == IMAP_RESPONSE_PREAUTH)
+      on_preauth (session);
+    else
+      login_with_capabilities (session);
+    break;
+  case IMAP_RESPONSE_BYE:
+    words = servers_words (response);
+    session_fail_printf (session, IMAPSYNC_ERROR_REFUSED, "the server refused the connection: %s",
+                         words);
+    break;
+  default:
+    if (!login_try_pipes (session))
+      session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL, "no IMAP greeting, but \"%.*s\"",
+                           MAX_FOREIGN_TEXT, imap_parser_line (session->parser));
+    break;
+  }
+}
+
+void
+login_untagged (ImapSession *session, const ImapResponse *response)
+{
+  g_autofree char *words = NULL;
+
+  if (session->login == LOGIN_GREETING) {
+    on_greeting (session, response);
+    return;
+  }
+  switch (response->type) {
+  case IMAP_RESPONSE_BYE:
+  case IMAP_RESPONSE_BAD:
+    words = servers_words (response);
+    session_fail_printf (session,
+                         response->type == IMAP_RESPONSE_BYE ? IMAPSYNC_ERROR_REFUSED
+                                                             : IMAPSYNC_ERROR_PROTOCOL,
+                         "the server broke off the login: %s", words);
+    break;
+  case IMAP_RESPONSE_ENABLED:
+    for (gsize i = 0; i < response->n_words; i++)
+      if (g_ascii_strcasecmp (response->words[i], "QRESYNC") == 0)
+        session->qresync_enabled = TRUE;
+    break;
+  case IMAP_RESPONSE_OTHER:
+    if (strcmp (response->text, "ID") != 0)
+      break;
+    for (gsize i = 0; i + 1 < response->n_words; i += 2)
+      if (g_ascii_strcasecmp (response->words[i], "name") == 0 &&
+          g_ascii_strcasecmp (response->words[i + 1], "Dovecot") == 0)
+        session->capabilities |= IMAP_CAP_X_GUID;
+    break;
+  default:
+    break;
+  }
+}
+
+static void
+on_connected (Transport *transport, const GError *error, gpointer data)
+{
+  ImapSession *session = data;
+
+  session_hold (session);
+  if (error != NULL) {
+    session_fail (session, g_error_copy (error));
+  } else {
+    session->login = LOGIN_GREETING;
+    session_set_stage (session, "greeting");
+    session_open_io (session);
+  }
+  session_release (session);
+}
+
+void
+login_connect (ImapSession *session)
+{
+  session->transport = transport_new (session->server, session->pipes);
+  transport_connect (session->transport, on_connected, session);
+}
+
+gboolean
+login_try_pipes (ImapSession *session)
+{
+  if (session->login != LOGIN_GREETING || !transport_may_use_pipes (session->transport))
+    return FALSE;
+
+  g_debug ("%s: no greeting over a socket pair; trying again over pipes", session->name);
+  session_close_io (session);
+  g_clear_pointer (&session->transport, transport_close);
+  session_set_stage (session, NULL);
+  session->pipes = TRUE;
+  session->login = LOGIN_CONNECTING;
+  session_schedule (session);
+  return TRUE;
+}
