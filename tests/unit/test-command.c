@@ -344,7 +344,7 @@ test_raw_refuses_line_ends (void)
 {
   g_autoptr (ImapCommand) command = imap_command_new ("X");
 
-  g_test_expect_message (NULL, G_LOG_LEVEL_CRITICAL, "*imap_command_raw*");
+  g_test_expect_message ("imapsync-imap", G_LOG_LEVEL_CRITICAL, "*imap_command_raw*");
   imap_command_raw (command, "a\r\nb");
   g_test_assert_expected_messages ();
   assert_wire (command, "X");
