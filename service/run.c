@@ -8,10 +8,12 @@
 #include "progress.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 typedef struct {
   GMainLoop *loop;
@@ -109,6 +111,20 @@ print (const char *text)
   return SYNC_RESULT_CONFIG;
 }
 
+/* Else the first file that is opened takes the number of a closed standard stream, and messages go
+ * into the database. For reading only, so that writing what was asked for still fails. */
+static void
+fill_standard_streams (void)
+{
+  int fd;
+
+  do
+    fd = open ("/dev/null", O_RDONLY);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close (fd);
+}
+
 int
 run (int argc, const char *const *argv)
 {
@@ -116,6 +132,7 @@ run (int argc, const char *const *argv)
   g_autoptr (Options) options = options_parse (argc, argv, &error);
   g_autoptr (GPtrArray) configs = NULL;
 
+  fill_standard_streams ();
   log_start (options != NULL ? options->level : LOG_LEVEL_NORMAL);
   /* A tunnel or a reader that goes away is an error of a write, not our end. */
   signal (SIGPIPE, SIG_IGN);

@@ -324,6 +324,25 @@ test_help_and_version_are_all_that_standard_output_gets (void)
 }
 
 static void
+test_closed_streams_are_not_taken_by_files (void)
+{
+  pid_t pid = fork ();
+  int status;
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0) {
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+      close (fd);
+    g_log_set_default_handler (g_log_default_handler, NULL);
+    g_log_set_always_fatal (G_LOG_FATAL_MASK);
+    status = run (2, (const char *const[]){"imapsync", "--version", NULL});
+    _exit (status == 2 && open (home, O_RDONLY) > STDERR_FILENO ? 0 : 1);
+  }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_cmpint (status, ==, 0);
+}
+
+static void
 test_configuration_errors (void)
 {
   g_autofree char *missing = g_strdup_printf (
@@ -560,6 +579,8 @@ main (int argc, char **argv)
   g_test_add_func ("/service/run/usage-errors", test_usage_errors);
   g_test_add_func ("/service/run/help-and-version",
                    test_help_and_version_are_all_that_standard_output_gets);
+  g_test_add_func ("/service/run/closed-streams-are-not-taken-by-files",
+                   test_closed_streams_are_not_taken_by_files);
   g_test_add_func ("/service/run/configuration-errors", test_configuration_errors);
   g_test_add_func ("/service/run/signal-stops-the-accounts", test_signal_stops_the_accounts);
   g_test_add_func ("/service/run/second-signal-ends-at-once", test_second_signal_ends_at_once);
