@@ -49,7 +49,9 @@ def _run(command, env=None):
     done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           errors="replace", env={**os.environ, **(env or {})})  # fmt: skip
     if done.returncode:
-        raise BuildError(f"{' '.join(map(str, command))}\n{done.stdout[-12000:]}")
+        said = done.stdout
+        said = said[said.index("FAILED: ") :] if "FAILED: " in said else said
+        raise BuildError(f"{' '.join(map(str, command))}\n{said[:12000]}")
     return done.stdout
 
 

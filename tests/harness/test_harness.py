@@ -9,9 +9,10 @@ import time
 import unittest
 
 from harness import compare, imap, place, seed, tolerances
+from harness.cyrus import Cyrus, Unavailable
 from harness.dovecot import FORMATS, Dovecot
 from harness.imap import Client, Disconnected, ImapError, Message
-from harness.imapsync import Result, format_config
+from harness.imapsync import Account, Result, format_config
 from harness.proxy import Proxy
 from harness.scripted import CLOSE, Scripted
 from harness.seed import simple
@@ -247,6 +248,78 @@ class Comparison(unittest.TestCase):
         self.client.select("INBOX")
         self.client.store(self.client.uids()[:1], "+", "odd")
         self.assertNotEqual(compare.fingerprint(self.servers[1], self.user), before)
+
+
+class OtherServer(unittest.TestCase):
+    cost = 3
+
+    def test_cyrus(self):
+        "Cyrus starts from unpacked packages, in both layouts, and holds what was put there but for what is tolerated"
+        for modern in (True, False):
+            try:
+                server = Cyrus(modern)
+            except Unavailable as error:
+                self.skipTest(str(error))
+            with server, Dovecot() as dovecot:
+                for link in ("imap", "starttls", "imaps"):
+                    with server.connect("u", link) as client:
+                        client.append("INBOX", simple(link))
+                        client.list()
+                        self.assertEqual(client.delimiter, "/" if modern else ".")
+                if modern:
+                    for one in (server, dovecot):
+                        mixer = seed.Mixer(3)
+                        seed.fill(one, "v", {"INBOX": mixer.messages(150), "Entwürfe/Über uns": mixer.messages(20)})
+                    left, right = (compare.snapshot(one, "v") for one in (server, dovecot))
+                    left.mailboxes = {k: v for k, v in left.mailboxes.items() if k in right.mailboxes}
+                    self.assertEqual(compare.differences(left, right, subscriptions=False), [])
+                    self.assertTrue(any(r.digest != r.masked for r in right.mailboxes[("INBOX",)]))
+
+
+class Program(unittest.TestCase):
+    """How the program is run, with scripts in its place."""
+
+    def run_script(self, text, *arguments, **options):
+        folder = place.folder("fake")
+        path = folder / "imapsync"
+        path.write_text(f"#!/usr/bin/python3\nimport os, sys, time\n{text}\n")
+        path.chmod(0o755)
+        before = os.environ.get("IMAPSYNC"), os.environ.pop("IMAPSYNC_PLAIN", None)
+        os.environ["IMAPSYNC"] = str(path)
+        try:
+            account = Account({"type": "tunnel"}, {"host": "h"})
+            return account.run(*arguments, **options)
+        finally:
+            for name, value in zip(("IMAPSYNC", "IMAPSYNC_PLAIN"), before):
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
+    def test_outputs_and_status(self):
+        "status, both outputs, arguments and the environment are what they should be"
+        result = self.run_script("print(sys.argv[1:]); print(os.environ['HOME'] + '/config' == os.environ['XDG_CONFIG_HOME'],"
+                                 " 'DBUS_SESSION_BUS_ADDRESS' in os.environ, file=sys.stderr); sys.exit(3)", "-1")  # fmt: skip
+        self.assertEqual((result.status, result.out, result.err), (3, "['-1']\n", "True False\n"))
+
+    def test_memory(self):
+        "the largest resident set is measured, that of the test's own Python is not counted"
+        small = self.run_script("time.sleep(0.3)").rss_kib
+        large = self.run_script("x = bytearray(100 << 20)\ntime.sleep(0.3)").rss_kib
+        self.assertTrue(4000 < small < 30000, small)
+        self.assertTrue(100 * 1024 < large < 140 * 1024, large)
+
+    def test_kill_and_timeout(self):
+        "a run is killed when asked for, and one that does not end is a failure"
+        result = self.run_script("time.sleep(30)", kill_after=0.2)
+        self.assertEqual(result.status, -9)
+        self.assertLess(result.seconds, 5)
+        with self.assertRaises(AssertionError):
+            self.run_script("time.sleep(30)", timeout=0.3)
+
+    def test_sanitizer(self):
+        "a sanitizer's report is a failure whatever the exit status"
+        with self.assertRaises(AssertionError):
+            self.run_script("print('x.c:1: runtime error: bad', file=sys.stderr)")
 
 
 class InterIMAP(unittest.TestCase):
