@@ -210,6 +210,23 @@ dump_response (GString *to, const ImapResponse *response)
   }
 }
 
+/* What the contract promises of every response. */
+static inline void
+dump_check (const ImapResponse *response)
+{
+  g_assert_true (!response->text || g_utf8_validate (response->text, -1, NULL));
+  g_assert_true ((response->code.type == IMAP_CODE_NONE) == (response->code.name == NULL));
+  for (gsize i = 0; i < response->n_words; i++)
+    g_assert_true (response->words[i] != NULL);
+  if (response->type != IMAP_RESPONSE_FETCH)
+    return;
+  g_assert_cmpuint (response->fetch.seq, >, 0);
+  g_assert_cmpuint (response->fetch.modseq, <=, G_MAXINT64);
+  for (gsize i = 0; i < response->fetch.n_flags; i++)
+    g_assert_true (response->fetch.flags[i][0] != '\0' &&
+                   !strpbrk (response->fetch.flags[i], " (){\"%*\r\n"));
+}
+
 typedef struct {
   ImapParser *parser;
   GString *events;
@@ -223,6 +240,10 @@ dump_event (Dump *dump, ImapParserEvent event, const ImapParserOutput *out, cons
     g_string_append_c (dump->events, '\n');
     dump->in_data = FALSE;
   }
+  if (event == IMAP_PARSER_RESPONSE || event == IMAP_PARSER_BODY_BEGIN)
+    dump_check (&out->response);
+  if (dump->lines)
+    g_assert_true (g_utf8_validate (imap_parser_line (dump->parser), -1, NULL));
   switch (event) {
   case IMAP_PARSER_MORE:
     g_assert_not_reached ();

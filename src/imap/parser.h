@@ -10,7 +10,9 @@ G_BEGIN_DECLS
  * The caller hands over bytes as they come and calls imap_parser_next() until it wants more. The
  * body of a message (BODY[], also BINARY's literal8 form ~{n}, also as a quoted string) is never
  * kept: it goes by in pieces that point into the caller's bytes, between BODY_BEGIN and BODY_END;
- * everything else is collected within the limits. */
+ * everything else is collected within the limits. (A quoted body is collected like any other part
+ * of a line, as its size must be known first, and then goes by.) A NUL byte is an error everywhere
+ * but in a body and in the header of a FETCH. */
 
 typedef struct {
   gsize max_line;    /* bytes of one response without its body literals; 1 MiB */

@@ -85,7 +85,8 @@ imap_flag_is_valid (const char *flag, gboolean star)
   if (*c == '\0')
     return FALSE;
   for (; *c; c++)
-    if (!g_ascii_isgraph (*c) || strchr ("(){%*\"\\", *c))
+    if (!g_ascii_isgraph (*c) || *c == '(' || *c == ')' || *c == '{' || *c == '%' || *c == '*' ||
+        *c == '"' || *c == '\\')
       return FALSE;
   return TRUE;
 }

@@ -30,7 +30,9 @@ typedef enum {
   IMAP_RESPONSE_VANISHED,   /* vanished */
   IMAP_RESPONSE_SEARCH,     /* numbers are dropped: we ask for ESEARCH */
   IMAP_RESPONSE_ESEARCH,    /* esearch */
-  IMAP_RESPONSE_OTHER, /* well-formed, but nothing that we use (ID, QUOTA, ...): name in text */
+  /* Nothing that we use (ID, QUOTA, ...), well-formed or not: upper-case name in text. Of ID, where
+   * it can be read, words: field, value, field, ...; "" for NIL. */
+  IMAP_RESPONSE_OTHER,
 } ImapResponseType;
 
 typedef enum {
