@@ -12,7 +12,7 @@ from . import place
 # name: (compiler, options)
 KINDS = {
     "gcc": ("gcc", ("-Dbuildtype=debugoptimized",)),
-    "sanitized": ("clang", ("-Dbuildtype=debug", "-Doptimization=1", "-Db_sanitize=address,undefined",
+    "sanitized": ("clang", ("-Ddebug=true", "-Doptimization=1", "-Db_sanitize=address,undefined",
                             "-Db_lundef=false")),
 }  # fmt: skip
 SANITIZER_ENV = {

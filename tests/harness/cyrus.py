@@ -123,6 +123,7 @@ class Cyrus:
                      "-p", self.dir / "conf/pid", "-D"],
                     env={**os.environ, "LD_LIBRARY_PATH": libraries, "CYRUS_USER": self.user},
                     stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=place.end_with_parent,
+                    start_new_session=True,  # on SIGTERM it sends the same to its whole process group
                 )  # fmt: skip
             try:
                 place.wait_until(self._answers, 20, "Cyrus' greeting", 0.05)

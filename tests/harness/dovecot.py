@@ -110,6 +110,7 @@ class Dovecot:
                 self.process = subprocess.Popen(
                     ["/usr/sbin/dovecot", "-F", "-c", self.dir / "dovecot.conf"], stdin=subprocess.DEVNULL,
                     stdout=errors, stderr=errors, preexec_fn=place.end_with_parent,
+                    start_new_session=True,
                 )  # fmt: skip
             try:
                 place.wait_until(self._answers, 15, "Dovecot's greeting")
