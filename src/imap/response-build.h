@@ -38,7 +38,7 @@ gboolean imap_build_set (ImapBuilder *builder, ImapScanner *scanner, const char 
 /* The members of a list as flags in strings; @star: "\*" may be among them. */
 gboolean
 imap_build_flags (ImapBuilder *builder, ImapScanner *scanner, const ImapNode *node, gboolean star);
-gboolean imap_flag_is_valid (const char *flag, gboolean star);
+gboolean imap_build_flag_is_valid (const char *flag, gboolean star);
 
 /* Printable ASCII without spaces, and not empty. */
 gboolean imap_id_is_valid (const char *id);

@@ -165,7 +165,7 @@ read_flags (Reader *reader, const char *name, gboolean flags)
   g_ptr_array_set_size (reader->builder->strings, 0);
   do {
     word = next_word (reader, " )");
-    if (word && flags && !imap_flag_is_valid (word, TRUE))
+    if (word && flags && !imap_build_flag_is_valid (word, TRUE))
       return imap_scanner_fail (reader->scanner, "a flag that cannot be one");
     if (word)
       g_ptr_array_add (reader->builder->strings, word);

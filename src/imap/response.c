@@ -75,7 +75,7 @@ imap_build_set (ImapBuilder *builder, ImapScanner *scanner, const char *text, co
 }
 
 gboolean
-imap_flag_is_valid (const char *flag, gboolean star)
+imap_build_flag_is_valid (const char *flag, gboolean star)
 {
   const char *c = flag;
 
@@ -104,7 +104,7 @@ imap_build_flags (ImapBuilder *builder, ImapScanner *scanner, const ImapNode *no
   while ((member = imap_cursor_next (&cursor))) {
     char *flag = member->type == IMAP_NODE_ATOM ? imap_scanner_text (scanner, member) : NULL;
 
-    if (!flag || !imap_flag_is_valid (flag, star))
+    if (!flag || !imap_build_flag_is_valid (flag, star))
       return imap_scanner_fail (scanner, "a flag that cannot be one");
     g_ptr_array_add (builder->strings, flag);
   }
