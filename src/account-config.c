@@ -18,6 +18,19 @@ static const char example[] = "[local]\n"
                               "username=me@example.org\n"
                               "password=secret";
 
+AccountConfig *
+account_config_copy (const AccountConfig *config)
+{
+  AccountConfig *copy = g_new0 (AccountConfig, 1);
+
+  copy->path = g_strdup (config->path);
+  copy->id = g_strdup (config->id);
+  copy->database = g_strdup (config->database);
+  for (Side side = 0; side < N_SIDES; side++)
+    copy->server[side] = server_settings_copy (config->server[side]);
+  return copy;
+}
+
 void
 account_config_free (AccountConfig *config)
 {

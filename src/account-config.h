@@ -15,6 +15,7 @@ typedef struct {
   ServerSettings *server[N_SIDES];
 } AccountConfig;
 
+AccountConfig *account_config_copy (const AccountConfig *config);
 void account_config_free (AccountConfig *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AccountConfig, account_config_free)
 

@@ -24,21 +24,31 @@ clear_parsed_intent (gpointer data)
 {
   SyncParsedIntent *intent = data;
 
-  uid_set_free (intent->uids);
+  g_clear_pointer (&intent->uids, uid_set_free);
+}
+
+/* The UIDs of an intent to copy are those of the other side. */
+static gboolean
+is_void (const SyncPlanInput *in, const StoreIntent *intent)
+{
+  const SyncDelta *origin = in->delta[side_other (intent->side)];
+
+  return intent->uidvalidity != in->delta[intent->side]->uidvalidity ||
+         (intent->kind == STORE_INTENT_COPY && origin->trust == SYNC_TRUST_NONE);
 }
 
 GArray *
-sync_parse_intents (const GPtrArray *intents)
+sync_parse_intents (const SyncPlanInput *in)
 {
   GArray *parsed = g_array_new (FALSE, FALSE, sizeof (SyncParsedIntent));
 
   g_array_set_clear_func (parsed, clear_parsed_intent);
-  for (guint i = 0; intents != NULL && i < intents->len; i++) {
-    const StoreIntent *intent = g_ptr_array_index (intents, i);
+  for (guint i = 0; in->intents != NULL && i < in->intents->len; i++) {
+    const StoreIntent *intent = g_ptr_array_index (in->intents, i);
     SyncParsedIntent entry = {.kind = intent->kind, .side = intent->side, .flags = intent->flags};
 
-    if (intent->uids == NULL || (entry.uids = uid_set_parse (intent->uids, -1, NULL)) == NULL)
-      continue;
+    if (intent->uids != NULL && !is_void (in, intent))
+      entry.uids = uid_set_parse (intent->uids, -1, NULL);
     g_array_append_val (parsed, entry);
   }
   return parsed;
@@ -51,7 +61,8 @@ sync_find_intent (const SyncPlanInput *in, StoreIntentKind kind, Side side, guin
   for (guint i = 0; i < in->parsed_intents->len; i++) {
     const SyncParsedIntent *intent = &g_array_index (in->parsed_intents, SyncParsedIntent, i);
 
-    if (intent->kind != kind || intent->side != side || !uid_set_contains (intent->uids, uid))
+    if (intent->kind != kind || intent->side != side || intent->uids == NULL ||
+        !uid_set_contains (intent->uids, uid))
       continue;
     *flags = intent->flags;
     return TRUE;
@@ -59,14 +70,32 @@ sync_find_intent (const SyncPlanInput *in, StoreIntentKind kind, Side side, guin
   return FALSE;
 }
 
-/* What @side has and the other cannot hold is never taken from it: it is in the base, and a change
- * made where it cannot be seen is no change of it. */
-static FlagsId
-carry (const SyncPlanInput *in, Side side, FlagsId flags, FlagsId base)
+gboolean
+sync_has_void_copies (const SyncPlanInput *in, Side side)
 {
-  FlagsId unseen = flag_table_minus (in->flags, base, mask (in, side, base));
+  for (guint i = 0; i < in->parsed_intents->len; i++) {
+    const SyncParsedIntent *intent = &g_array_index (in->parsed_intents, SyncParsedIntent, i);
 
-  return flag_table_union (in->flags, mask (in, side, flags), unseen);
+    if (intent->kind == STORE_INTENT_COPY && intent->side == side && intent->uids == NULL)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* Only what both can hold is compared and merged. */
+static FlagsId
+common (const SyncPlanInput *in, FlagsId flags)
+{
+  return mask (in, SIDE_LOCAL, mask (in, SIDE_REMOTE, flags));
+}
+
+/* What @side has and the other cannot hold is never taken from it, nor is it news to the other. */
+static FlagsId
+own (const SyncPlanInput *in, Side side, FlagsId flags)
+{
+  FlagsId kept = mask (in, side, flags);
+
+  return flag_table_minus (in->flags, kept, mask (in, side_other (side), kept));
 }
 
 static void
@@ -85,33 +114,22 @@ unite (const SyncPlanInput *in, const SyncFlagMerge *merge)
                            mask (in, SIDE_REMOTE, merge->flags[SIDE_REMOTE]));
 }
 
-/* Both lists as far as both could hold them. */
-static gboolean
-contradict (const SyncPlanInput *in, const SyncFlagMerge *merge)
-{
-  FlagsId common[N_SIDES];
-
-  for (Side side = 0; side < N_SIDES; side++)
-    common[side] = mask (in, SIDE_LOCAL, mask (in, SIDE_REMOTE, merge->flags[side]));
-  return common[SIDE_LOCAL] != common[SIDE_REMOTE];
-}
-
 static void
 merge_with_base (const SyncPlanInput *in, SyncFlagMerge *merge)
 {
-  gboolean changed[N_SIDES];
+  FlagsId flags[N_SIDES], base = common (in, merge->base);
 
   for (Side side = 0; side < N_SIDES; side++)
-    changed[side] = !same (in, side, merge->flags[side], merge->base);
-  merge->agreed = merge->base;
-  if (changed[SIDE_LOCAL] && changed[SIDE_REMOTE]) {
-    merge->agreed = unite (in, merge);
-    merge->conflict = contradict (in, merge);
-  } else if (changed[SIDE_LOCAL] || changed[SIDE_REMOTE]) {
-    Side side = changed[SIDE_LOCAL] ? SIDE_LOCAL : SIDE_REMOTE;
-
-    merge->agreed = carry (in, side, merge->flags[side], merge->base);
+    flags[side] = common (in, merge->flags[side]);
+  if (flags[SIDE_LOCAL] != base && flags[SIDE_REMOTE] != base) {
+    merge->agreed = flag_table_union (in->flags, flags[SIDE_LOCAL], flags[SIDE_REMOTE]);
+    merge->conflict = flags[SIDE_LOCAL] != flags[SIDE_REMOTE];
+  } else {
+    merge->agreed = flags[flags[SIDE_LOCAL] != base ? SIDE_LOCAL : SIDE_REMOTE];
   }
+  for (Side side = 0; side < N_SIDES; side++)
+    merge->agreed =
+        flag_table_union (in->flags, merge->agreed, own (in, side, merge->flags[side]));
   finish (in, merge);
 }
 

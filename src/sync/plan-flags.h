@@ -20,16 +20,20 @@ typedef struct {
 typedef struct {
   StoreIntentKind kind;
   Side side;
-  UidSet *uids;
+  UidSet *uids; /* NULL: they are no longer what they were */
   FlagsId flags;
 } SyncParsedIntent;
 
-GArray *sync_parse_intents (const GPtrArray *intents);
+GArray *sync_parse_intents (const SyncPlanInput *in);
 
 /* The flags of the intent of @kind that names @uid on @side (STORE_INTENT_COPY: @uid of the other
  * side). */
 gboolean sync_find_intent (const SyncPlanInput *in, StoreIntentKind kind, Side side, guint32 uid,
                            FlagsId *flags);
+
+/* Something was to be copied to @side, and which messages of the other side it was is not known any
+ * more. */
+gboolean sync_has_void_copies (const SyncPlanInput *in, Side side);
 
 /* @message[side]: what the delta says, NULL where nothing changed since the saved state. */
 void sync_flags_merge_pair (const SyncPlanInput *in, const StorePair *pair,

@@ -17,7 +17,7 @@ typedef struct {
   GHashTable *old[N_SIDES];      /* on reset: pairs by the UID of the side that is still believed */
 } Planner;
 
-static SyncPlan *
+SyncPlan *
 sync_plan_new (void)
 {
   SyncPlan *plan = g_new0 (SyncPlan, 1);
@@ -172,15 +172,24 @@ add_paired (Planner *p, Side side, const GArray *pairs)
     uid_set_add (p->paired[side], g_array_index (uids, guint32, i));
 }
 
-/* Remembers a UID that an effect is planned for; FALSE where it was planned too often already. */
+/* FALSE where effects on it were planned too often already. What is left undone is told again only
+ * by a gather from the old numbers. */
 static gboolean
 may_plan (Planner *p, Side side, guint32 uid)
 {
   if (p->in->restless[side] != NULL && uid_set_contains (p->in->restless[side], uid)) {
     uid_set_add (p->plan->unstable[side], uid);
+    p->plan->waiting = TRUE;
     return FALSE;
   }
   return TRUE;
+}
+
+/* Neither side of a restless pair is written to: half of a merge is none. */
+static gboolean
+may_plan_pair (Planner *p, const guint32 uid[N_SIDES])
+{
+  return may_plan (p, SIDE_LOCAL, uid[SIDE_LOCAL]) && may_plan (p, SIDE_REMOTE, uid[SIDE_REMOTE]);
 }
 
 /* --- R6: is what we see complete? ------------------------------------------------------------ */
@@ -263,7 +272,7 @@ plan_flags (Planner *p, const guint32 uid[N_SIDES], SyncFlagMerge *merge, FlagsI
       p->plan->waiting = TRUE;
       return;
     }
-    if (!may_plan (p, side, uid[side]))
+    if (!may_plan_pair (p, uid))
       return;
     change.send[side] = TRUE;
   }
@@ -482,7 +491,8 @@ is_intended (Planner *p, Side origin, guint32 uid)
 {
   FlagsId flags;
 
-  return sync_find_intent (p->in, STORE_INTENT_COPY, side_other (origin), uid, &flags);
+  return sync_has_void_copies (p->in, side_other (origin)) ||
+         sync_find_intent (p->in, STORE_INTENT_COPY, side_other (origin), uid, &flags);
 }
 
 static void
@@ -511,8 +521,11 @@ plan_copies (Planner *p, Side origin)
 SyncPlan *
 sync_plan_mailbox (const SyncPlanInput *input)
 {
-  Planner p = {.in = input, .plan = sync_plan_new ()};
+  SyncPlanInput in = *input;
+  g_autoptr (GArray) intents = sync_parse_intents (input);
+  Planner p = {.in = &in, .plan = sync_plan_new ()};
 
+  in.parsed_intents = intents;
   planner_load_holds (&p);
   p.plan->reset = input->n_pairs > 0 && (input->delta[SIDE_LOCAL]->trust == SYNC_TRUST_NONE ||
                                          input->delta[SIDE_REMOTE]->trust == SYNC_TRUST_NONE);

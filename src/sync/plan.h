@@ -97,6 +97,8 @@ typedef struct {
                               * would tell again (mass-deletion, read-only): they must not be saved */
 } SyncPlan;
 
+/* An empty one. (transfer full) */
+SyncPlan *sync_plan_new (void);
 void sync_plan_free (SyncPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SyncPlan, sync_plan_free)
 

@@ -10,17 +10,33 @@ G_BEGIN_DECLS
  * questions.
  *
  * Names are in the program's form (imap/mailbox-name.h). Trees are whole: selection decides only
- * what is copied. */
+ * what is copied.
+ *
+ * What it decides where two people disagree:
+ * - renamed on both sides to different names: the local name wins;
+ * - renamed on one side and deleted on the other: it stays, under the new name, and that is a
+ *   conflict "mailbox-delete-vs-change". A mailbox that only moved along with a parent was not
+ *   renamed itself;
+ * - renamed onto a name that the other side created or renamed something else to meanwhile: nothing
+ *   is renamed. What now has that name on both sides is one new mailbox, whose messages are matched
+ *   by identity; the old name is gone on one side and is treated as deleted there;
+ * - a name counts from the parent mailbox: a parent renamed here and a child renamed there add up;
+ * - subscribed here and unsubscribed there in the same time: subscribed.
+ */
 
 /* One mailbox of a side's LIST. */
 typedef struct {
   char *name;
   gboolean selectable; /* neither \Noselect nor \NonExistent */
+  gboolean unusable; /* its name cannot be brought to the program's form, @name is the wire's: never
+                        mirrored, but what was renamed to it is not taken for deleted */
   gboolean no_inferiors;
   gboolean subscribed;
   gboolean personal;           /* in a personal namespace */
   gboolean renamed_from_known; /* NOTIFY's OLDNAME said so */
-  char *old_name;              /* with renamed_from_known */
+  char *old_name;              /* with renamed_from_known: its name in the saved tree */
+  gboolean recreated;          /* NOTIFY's \NonExistent told that the mailbox saved under this name
+                                  was deleted before this one was made */
   guint32 uidvalidity;         /* 0: not told (no STATUS answer) */
   guint32 uidnext;
   guint64 highestmodseq;
@@ -42,20 +58,19 @@ typedef struct {
     guint64 highestmodseq;
     char *mailboxid;
   } side[N_SIDES];
-  guint64 pairs;
-  gboolean temporary;  /* the middle name of a swap that was cut: finished, never mirrored */
-  char *intended_name; /* with temporary: where it was going */
+  guint64 pairs; /* with 0 nothing can be sampled: recognized by MAILBOXID and OLDNAME alone */
 } TreeSaved;
 
 void tree_saved_free (TreeSaved *saved);
 
 /* What only a server can say. */
 typedef enum {
-  TREE_ASK_EXISTS,   /* STATUS of its own: does @name exist on @side? */
+  TREE_ASK_EXISTS, /* STATUS of its own: does @name exist on @side? A NO that speaks of rights or of
+                      trouble ([NOPERM], [UNAVAILABLE], [INUSE], ...) is no answer: UNKNOWN */
   TREE_ASK_IDENTITY, /* do sampled messages of saved mailbox @saved_id lie in @name on @side under
                         the same UIDs? */
   TREE_ASK_CHANGED,  /* has @name on @side new or changed messages since the agreed state of
-                        @saved_id? */
+                        @saved_id? Not asked where it holds more messages than there are pairs */
 } TreeQuestionKind;
 
 typedef enum {
@@ -69,26 +84,35 @@ typedef struct {
   TreeQuestionKind kind;
   Side side;
   char *name;
-  gint64 saved_id; /* 0 for TREE_ASK_EXISTS of a mailbox that was never saved */
+  gint64 saved_id; /* 0 for TREE_ASK_EXISTS of a mailbox that was never saved; an answer about
+                      existence holds for the name, whatever stands here */
   TreeAnswer answer;
 } TreeQuestion;
 
 void tree_question_free (TreeQuestion *question);
 
 typedef enum {
-  TREE_CREATE,    /* CREATE name on side (also a parent that has to exist first) */
-  TREE_RENAME,    /* RENAME name to new_name on side, with its children; temporary: a swap's middle
-                     name */
-  TREE_DELETE,    /* DELETE name on side: leaf first, after emptying it of its paired messages */
-  TREE_SUBSCRIBE, /* SUBSCRIBE name on side */
-  TREE_UNSUBSCRIBE,
-  TREE_SAVE, /* the saved tree: name exists on both sides (new, or under another name: saved_id and
-                new_name) */
+  TREE_CREATE, /* CREATE name on side */
+  TREE_RENAME, /* RENAME name to new_name on side, with its children; temporary: new_name or name is
+                  the middle name of a swap */
+  TREE_DELETE, /* DELETE name on side: leaf first, after emptying it of its paired messages */
+  TREE_SUBSCRIBE,   /* SUBSCRIBE name on side */
+  TREE_UNSUBSCRIBE, /* UNSUBSCRIBE name on side; a NO to it is not worth a word */
+  TREE_SAVE,   /* the saved tree: name exists on both sides (saved_id 0: insert), under new_name if
+                  that is set. Record name, listed and subscribed[] of both sides, and the MAILBOXID
+                  that LIST or CREATE told */
   TREE_FORGET, /* the saved tree: saved_id is gone on both sides */
-  TREE_RESET,  /* the saved tree: saved_id stays, its pairs are not believed: recreated, match again
-                */
+  TREE_RESET, /* the saved tree: saved_id stays, its pairs are not believed: recreated, match again.
+                 Remove its pairs; UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ become 0 and MAILBOXID
+                 NULL, on both sides */
 } TreeActionKind;
 
+/* How a plan is carried out. One transaction records every action on a server (R9), in this order;
+ * they are done, in this order on each side; one transaction does what is planned for the saved
+ * tree, in this order (names are unique at each step), and removes those intents. Killed before
+ * that, the next run passes them in TreeInput.intents. An action that fails takes those with it
+ * that depend on it (tree_action_depends()); what the server refused for good goes into
+ * TreeInput.refused of the next call. */
 typedef struct {
   TreeActionKind kind;
   Side side; /* of the effect; not for TREE_SAVE, TREE_FORGET, TREE_RESET */
@@ -96,9 +120,14 @@ typedef struct {
   char *name;
   char *new_name;
   gboolean temporary;
+  gboolean subscribed[N_SIDES]; /* TREE_SAVE: what to record */
 } TreeAction;
 
 void tree_action_free (TreeAction *action);
+
+/* Is @action, which comes later in the plan, void because @failed was not done? What depends on
+ * @action then is void too. */
+gboolean tree_action_depends (const TreeAction *action, const TreeAction *failed);
 
 typedef struct {
   char *kind; /* "mailbox-delete-vs-change", "mass-deletion", "uidvalidity", "mailbox-name" */
@@ -111,19 +140,27 @@ void tree_conflict_free (TreeConflict *conflict);
 
 typedef struct {
   GPtrArray *actions;   /* TreeAction, in the order in which they must be done */
-  GPtrArray *questions; /* TreeQuestion, with answer NONE; when not empty, actions only holds what
-                           does not depend on them */
-  GPtrArray *conflicts; /* TreeConflict */
+  GPtrArray *questions; /* TreeQuestion, with answer NONE; when not empty, the other two are: names
+                           depend on each other too much to begin */
+  GPtrArray *conflicts; /* TreeConflict; those that wait or are refused are in every plan */
 } TreePlan;
 
 void tree_plan_free (TreePlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TreePlan, tree_plan_free)
 
 typedef struct {
-  GPtrArray *listed[N_SIDES];     /* TreeNode, any order */
-  GPtrArray *saved;               /* TreeSaved, any order */
-  GPtrArray *answers;             /* TreeQuestion with an answer, of earlier calls */
-  gboolean mass_deletion_applied; /* the person chose `apply` for a waiting mass-deletion */
+  GPtrArray *listed[N_SIDES]; /* TreeNode, any order */
+  GPtrArray *saved;           /* TreeSaved, any order */
+  GPtrArray *answers;         /* TreeQuestion with an answer, of earlier calls; or NULL */
+  GPtrArray *shared[N_SIDES]; /* char*: names (without a separator at the end) below which this
+                                 side's namespaces are not personal; or NULL */
+  GPtrArray *intents; /* TreeAction on servers, in their order, that an interrupted pass recorded:
+                         any of them may have happened; or NULL */
+  GPtrArray *refused; /* TreeAction: what a server refuses: not planned again, nor what needs it; or
+                         NULL */
+  /* What the person chose for a waiting mass-deletion. */
+  gboolean mass_deletion_applied;  /* `apply`: delete */
+  gboolean mass_deletion_restored; /* `restore`: all of it comes back */
 } TreeInput;
 
 /* (transfer full) */

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/apply.h"
+
+#include "sync/commit.h"
+#include "sync/conflict.h"
+#include "sync/copy.h"
+#include "sync/identity.h"
+
+#define MAX_SET_LENGTH 8000
+
+/* The changes of one mailbox on one side: stores and expunges. */
+typedef struct {
+  SyncEngine *engine;
+  SyncMailbox *mailbox;
+  Side side;
+  SyncWait *wait;
+  SyncSelection *selection; /* of the first chain */
+  SyncSelection *second;
+  GHashTable *expunge; /* UID on this side -> StorePair of the plan */
+  GHashTable *ids;     /* UID on this side -> Message-ID, for the log */
+  UidSet *deleted;     /* got our \Deleted */
+  UidSet *gone;        /* VANISHED after it */
+} Changes;
+
+/* One UID STORE. */
+typedef struct {
+  Changes *changes;
+  UidSet *uids;
+  GArray *indices; /* guint into plan->flags; NULL for \Deleted */
+} StoreCommand;
+
+static void
+changes_free (gpointer data)
+{
+  Changes *changes = data;
+
+  sync_selection_release (&changes->selection);
+  sync_selection_release (&changes->second);
+  g_hash_table_unref (changes->expunge);
+  g_hash_table_unref (changes->ids);
+  uid_set_free (changes->deleted);
+  uid_set_free (changes->gone);
+  g_free (changes);
+}
+
+static void
+store_free (gpointer data)
+{
+  StoreCommand *store = data;
+
+  uid_set_free (store->uids);
+  g_clear_pointer (&store->indices, g_array_unref);
+  g_free (store);
+}
+
+/* --- the first chain ------------------------------------------------------------------------- */
+
+static void
+on_fetch (SyncSelection *selection, const ImapFetch *fetch, gpointer data)
+{
+  Changes *changes = data;
+
+  if (fetch->items & IMAP_FETCH_HEADER && fetch->uid != 0)
+    g_hash_table_insert (changes->ids, GUINT_TO_POINTER (fetch->uid),
+                         sync_message_id_text (fetch->header, fetch->header_length));
+}
+
+static const SyncSelectionFuncs first_funcs = {
+    .fetch = on_fetch,
+};
+
+/* What the server left as it was, because somebody else changed it: planned again. */
+static void
+take_modified (StoreCommand *store, const ImapResponse *tagged)
+{
+  if (tagged->code.type != IMAP_CODE_MODIFIED || tagged->code.set == NULL)
+    return;
+  uid_set_subtract (store->uids, tagged->code.set);
+  store->changes->mailbox->unconfirmed = TRUE;
+}
+
+static void
+on_deleted (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
+{
+  StoreCommand *store = data;
+  SyncMailbox *mailbox = store->changes->mailbox;
+
+  if (error != NULL) {
+    mailbox->unconfirmed = TRUE;
+    if (tagged != NULL)
+      g_warning ("%s: the %s server will not delete messages: %s", mailbox->display,
+                 side_name (store->changes->side), error->message);
+    return;
+  }
+  take_modified (store, tagged);
+  uid_set_union (store->changes->deleted, store->uids);
+}
+
+static void
+refuse_flags (StoreCommand *store, const GError *error)
+{
+  Changes *changes = store->changes;
+  const SyncFlagChange *change = &g_array_index (changes->mailbox->plan->flags, SyncFlagChange,
+                                                 g_array_index (store->indices, guint, 0));
+
+  if (!sync_conflict_refuse_keywords (changes->engine, changes->mailbox, changes->side,
+                                      change->list[changes->side], error))
+    g_warning ("%s: the %s server refuses flags: %s", changes->mailbox->display,
+               side_name (changes->side), error->message);
+}
+
+static void
+on_stored (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
+{
+  StoreCommand *store = data;
+  Changes *changes = store->changes;
+  SyncMailbox *mailbox = changes->mailbox;
+
+  if (error != NULL ||
+      changes->selection->uidvalidity != mailbox->side[changes->side].delta->uidvalidity) {
+    mailbox->unconfirmed = TRUE;
+    if (tagged != NULL && error != NULL)
+      refuse_flags (store, error);
+    return;
+  }
+  take_modified (store, tagged);
+  for (guint i = 0; i < store->indices->len; i++) {
+    SyncFlagChange *change = &g_array_index (mailbox->plan->flags, SyncFlagChange,
+                                             g_array_index (store->indices, guint, i));
+
+    if (!uid_set_contains (store->uids, change->uid[changes->side]))
+      continue;
+    change->send[changes->side] = FALSE;
+    mailbox->figures.flags[changes->side]++;
+    if (!change->send[side_other (changes->side)])
+      sync_commit_flags (changes->engine, mailbox, change->uid[SIDE_LOCAL], change->agreed);
+  }
+}
+
+/* UID STORE @set (UNCHANGEDSINCE n) ...; without MODSEQs there is no such protection to be had. */
+static ImapCommand *
+new_store (Changes *changes, const char *set)
+{
+  ImapCommand *command = imap_command_new ("UID STORE");
+  guint64 highestmodseq = changes->mailbox->side[changes->side].delta->highestmodseq;
+
+  imap_command_raw (command, set);
+  if (highestmodseq > 0)
+    imap_command_raw_printf (command, "(UNCHANGEDSINCE %" G_GUINT64_FORMAT ")", highestmodseq);
+  return command;
+}
+
+static void
+queue_store (Changes *changes, const char *set, const char *item, const char *flags,
+             GArray *indices, ImapCompletion completion)
+{
+  ImapCommand *command = new_store (changes, set);
+  StoreCommand *store = g_new0 (StoreCommand, 1);
+
+  store->changes = changes;
+  store->uids = uid_set_parse (set, -1, NULL);
+  store->indices = indices != NULL ? g_array_ref (indices) : NULL;
+  imap_command_raw (command, item);
+  imap_command_flags (command, flags);
+  sync_peer_queue_selected (changes->engine->peer[changes->side], changes->wait, command,
+                            completion, store, store_free);
+}
+
+static void
+queue_deletions (Changes *changes, const UidSet *uids)
+{
+  g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
+
+  for (guint i = 0; i < sets->len; i++) {
+    ImapCommand *command = imap_command_new ("UID FETCH");
+
+    imap_command_raw (command, g_ptr_array_index (sets, i));
+    imap_command_raw (command, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])");
+    sync_peer_queue_selected (changes->engine->peer[changes->side], changes->wait, command, NULL,
+                              NULL, NULL);
+    queue_store (changes, g_ptr_array_index (sets, i), "+FLAGS.SILENT", "\\Deleted", NULL,
+                 on_deleted);
+  }
+}
+
+typedef struct {
+  UidSet *uids;
+  GArray *indices;
+} Group;
+
+static void
+group_free (gpointer data)
+{
+  Group *group = data;
+
+  uid_set_free (group->uids);
+  g_array_unref (group->indices);
+  g_free (group);
+}
+
+/* One UID STORE for each distinct list. */
+static GHashTable *
+group_changes (const Changes *changes)
+{
+  GHashTable *groups = g_hash_table_new_full (NULL, NULL, NULL, group_free);
+  const GArray *flags = changes->mailbox->plan->flags;
+
+  for (guint i = 0; i < flags->len; i++) {
+    const SyncFlagChange *change = &g_array_index (flags, SyncFlagChange, i);
+    gpointer key = GUINT_TO_POINTER (change->list[changes->side]);
+    Group *group;
+
+    if (!change->send[changes->side])
+      continue;
+    if ((group = g_hash_table_lookup (groups, key)) == NULL) {
+      group = g_new0 (Group, 1);
+      group->uids = uid_set_new ();
+      group->indices = g_array_new (FALSE, FALSE, sizeof (guint));
+      g_hash_table_insert (groups, key, group);
+    }
+    uid_set_add (group->uids, change->uid[changes->side]);
+    g_array_append_val (group->indices, i);
+  }
+  return groups;
+}
+
+static void
+queue_flags (Changes *changes, GHashTable *groups)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, groups);
+  while (g_hash_table_iter_next (&iter, &key, &value)) {
+    Group *group = value;
+    g_autoptr (GPtrArray) sets = uid_set_split (group->uids, MAX_SET_LENGTH);
+    const char *flags = flag_table_text (changes->engine->flags, GPOINTER_TO_UINT (key));
+
+    for (guint i = 0; i < sets->len; i++)
+      queue_store (changes, g_ptr_array_index (sets, i), "FLAGS.SILENT", flags, group->indices,
+                   on_stored);
+  }
+}
+
+static void
+queue_first_chain (Changes *changes)
+{
+  const GArray *expunge = changes->mailbox->plan->expunge[changes->side];
+  g_autoptr (GHashTable) groups = group_changes (changes);
+  g_autoptr (UidSet) uids = uid_set_new ();
+
+  for (guint i = 0; i < expunge->len; i++) {
+    StorePair *pair = &g_array_index (expunge, StorePair, i);
+
+    uid_set_add (uids, pair->uid[changes->side]);
+    g_hash_table_insert (changes->expunge, GUINT_TO_POINTER (pair->uid[changes->side]), pair);
+  }
+  if (uid_set_is_empty (uids) && g_hash_table_size (groups) == 0)
+    return;
+  changes->selection = sync_peer_select (changes->engine->peer[changes->side], changes->wait,
+                                         changes->mailbox, 0, 0, &first_funcs, changes);
+  queue_deletions (changes, uids);
+  queue_flags (changes, groups);
+}
+
+/* --- the second chain ------------------------------------------------------------------------ */
+
+/* R1's mirror: the pair goes when the absence of both was seen. */
+static void
+on_vanished (SyncSelection *selection, const UidSet *uids, gpointer data)
+{
+  Changes *changes = data;
+  SyncMailbox *mailbox = changes->mailbox;
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, changes->expunge);
+  while (g_hash_table_iter_next (&iter, &key, &value)) {
+    const StorePair *pair = value;
+    guint32 uid = GPOINTER_TO_UINT (key);
+    const char *id = g_hash_table_lookup (changes->ids, key);
+
+    if (!uid_set_contains (uids, uid) || uid_set_contains (changes->gone, uid))
+      continue;
+    uid_set_add (changes->gone, uid);
+    sync_commit_forget (changes->engine, mailbox, pair);
+    if (!uid_set_contains (changes->deleted, uid))
+      continue; /* somebody else did it meanwhile */
+    g_info ("%s: expunged on the %s server: UID %u (local UID %u, remote UID %u), Message-ID %s",
+            mailbox->display, side_name (changes->side), uid, pair->uid[SIDE_LOCAL],
+            pair->uid[SIDE_REMOTE], id != NULL && *id != '\0' ? id : "none");
+    mailbox->figures.expunged[changes->side]++;
+  }
+}
+
+static const SyncSelectionFuncs second_funcs = {
+    .vanished = on_vanished,
+};
+
+/* The mailbox that our \Deleted went to is the one that the plan was made of. */
+static gboolean
+is_planned_mailbox (const Changes *changes)
+{
+  const SyncSelection *selection = changes->selection;
+
+  return selection->error == NULL && !selection->read_only &&
+         selection->uidvalidity == changes->mailbox->side[changes->side].delta->uidvalidity;
+}
+
+static void
+queue_second_chain (Changes *changes)
+{
+  SyncPeer *peer = changes->engine->peer[changes->side];
+  gboolean proceed = is_planned_mailbox (changes);
+  g_autoptr (GPtrArray) sets = uid_set_split (changes->deleted, MAX_SET_LENGTH);
+  const SyncDelta *delta = changes->mailbox->side[changes->side].delta;
+
+  if (sets->len == 0 || changes->selection->error != NULL)
+    return;
+  if (!proceed) {
+    changes->mailbox->unconfirmed = TRUE;
+    g_warning ("%s: the mailbox on the %s server is another one now; \\Deleted is taken back",
+               changes->mailbox->display, side_name (changes->side));
+  }
+  changes->second = sync_peer_select (peer, changes->wait, changes->mailbox, delta->uidvalidity,
+                                      proceed ? delta->highestmodseq : 0, &second_funcs, changes);
+  for (guint i = 0; i < sets->len; i++) {
+    ImapCommand *command = imap_command_new (proceed ? "UID EXPUNGE" : "UID STORE");
+
+    imap_command_raw (command, g_ptr_array_index (sets, i));
+    if (!proceed)
+      imap_command_raw (command, "-FLAGS.SILENT (\\Deleted)");
+    sync_peer_queue_selected (peer, changes->wait, command, NULL, NULL, NULL);
+  }
+}
+
+/* --- all together ---------------------------------------------------------------------------- */
+
+static Changes *
+changes_new (SyncEngine *engine, SyncMailbox *mailbox, Side side, SyncWait *wait)
+{
+  Changes *changes = g_new0 (Changes, 1);
+
+  changes->engine = engine;
+  changes->mailbox = mailbox;
+  changes->side = side;
+  changes->wait = wait;
+  changes->expunge = g_hash_table_new (NULL, NULL);
+  changes->ids = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  changes->deleted = uid_set_new ();
+  changes->gone = uid_set_new ();
+  return changes;
+}
+
+static void
+finish_changes (Changes *changes)
+{
+  SyncMailbox *mailbox = changes->mailbox;
+
+  if (changes->selection == NULL)
+    return;
+  if (changes->selection->error != NULL) {
+    mailbox->unconfirmed = TRUE;
+    g_warning ("%s: the %s server: %s", mailbox->display, side_name (changes->side),
+               changes->selection->error->message);
+  }
+  if (uid_set_count (changes->gone) < g_hash_table_size (changes->expunge))
+    mailbox->unconfirmed = TRUE;
+}
+
+gboolean
+sync_apply (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (changes_free);
+  SyncWait wait = {.engine = engine};
+  gboolean ok;
+
+  for (guint i = 0; i < mailboxes->len; i++) {
+    for (Side side = 0; side < N_SIDES; side++) {
+      Changes *changes = changes_new (engine, g_ptr_array_index (mailboxes, i), side, &wait);
+
+      g_ptr_array_add (all, changes);
+      queue_first_chain (changes);
+    }
+  }
+  ok = sync_copy (engine, mailboxes, &wait, error);
+  for (guint i = 0; ok && i < all->len; i++) {
+    Changes *changes = g_ptr_array_index (all, i);
+
+    if (changes->selection != NULL)
+      queue_second_chain (changes);
+  }
+  ok = ok && sync_wait (&wait, error);
+  for (guint i = 0; i < all->len; i++)
+    finish_changes (g_ptr_array_index (all, i));
+  /* What was confirmed before the end of a connection is confirmed. */
+  return sync_commit_flush (engine) && ok;
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/commit.h"
+
+#define MAX_PENDING 1000                            /* records in one transaction */
+#define MAX_AGE     (200 * G_TIME_SPAN_MILLISECOND) /* how long a confirmation may wait for others */
+
+static gboolean
+check (SyncEngine *engine, gboolean ok, GError *error)
+{
+  if (ok)
+    return TRUE;
+  if (engine->fatal == NULL)
+    engine->fatal = error;
+  else
+    g_clear_error (&error);
+  store_rollback (engine->store);
+  engine->commit_pending = 0;
+  return FALSE;
+}
+
+static gboolean
+begin (SyncEngine *engine)
+{
+  GError *error = NULL;
+
+  if (engine->fatal != NULL)
+    return FALSE;
+  if (engine->commit_pending++ > 0)
+    return TRUE;
+  engine->commit_since = g_get_monotonic_time ();
+  return check (engine, store_begin (engine->store, &error), error);
+}
+
+gboolean
+sync_commit_flush (SyncEngine *engine)
+{
+  GError *error = NULL;
+
+  if (engine->commit_pending == 0)
+    return engine->fatal == NULL;
+  engine->commit_pending = 0;
+  return check (engine, store_commit (engine->store, &error), error);
+}
+
+void
+sync_commit_maybe_flush (SyncEngine *engine)
+{
+  if (engine->commit_pending >= MAX_PENDING ||
+      (engine->commit_pending > 0 && g_get_monotonic_time () - engine->commit_since > MAX_AGE))
+    sync_commit_flush (engine);
+}
+
+void
+sync_commit_pair (SyncEngine *engine, SyncMailbox *mailbox, const StorePair *pair)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine, store_pairs_insert (engine->store, mailbox->saved->id, pair, 1, &error), error);
+  sync_commit_maybe_flush (engine);
+}
+
+void
+sync_commit_forget (SyncEngine *engine, SyncMailbox *mailbox, const StorePair *pair)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine,
+           store_pair_delete (engine->store, mailbox->saved->id, SIDE_LOCAL, pair->uid[SIDE_LOCAL],
+                              &error),
+           error);
+  sync_commit_maybe_flush (engine);
+}
+
+void
+sync_commit_flags (SyncEngine *engine, SyncMailbox *mailbox, guint32 local_uid, FlagsId flags)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine,
+           store_pair_set_flags (engine->store, mailbox->saved->id, SIDE_LOCAL, local_uid, flags,
+                                 &error),
+           error);
+  sync_commit_maybe_flush (engine);
+}
+
+void
+sync_commit_hold (SyncEngine *engine, StoreHold *hold)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine, store_hold_save (engine->store, hold, &error), error);
+}
+
+void
+sync_commit_refused_flags (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine, store_set_refused_flags (engine->store, mailbox->saved->id, side, flags, &error),
+           error);
+}
+
+void
+sync_commit_conflict (SyncEngine *engine, StoreConflict *conflict)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine, store_conflict_save (engine->store, conflict, &error), error);
+}
+
+/* --- the plan -------------------------------------------------------------------------------- */
+
+/* Intents by side and flag list: a UID set costs little, a row for each message would not. */
+typedef struct {
+  StoreIntentKind kind;
+  Side side;
+  FlagsId flags;
+  UidSet *uids;
+} IntentGroup;
+
+static void
+intent_group_clear (gpointer data)
+{
+  uid_set_free (((IntentGroup *)data)->uids);
+}
+
+static void
+add_intent (GArray *groups, StoreIntentKind kind, Side side, FlagsId flags, guint32 uid)
+{
+  IntentGroup group = {kind, side, flags, NULL};
+
+  for (guint i = groups->len; i > 0; i--) {
+    IntentGroup *known = &g_array_index (groups, IntentGroup, i - 1);
+
+    if (known->kind == kind && known->side == side && known->flags == flags) {
+      uid_set_add (known->uids, uid);
+      return;
+    }
+  }
+  group.uids = uid_set_new ();
+  uid_set_add (group.uids, uid);
+  g_array_append_val (groups, group);
+}
+
+static GArray *
+group_intents (const SyncPlan *plan)
+{
+  GArray *groups = g_array_new (FALSE, FALSE, sizeof (IntentGroup));
+
+  g_array_set_clear_func (groups, intent_group_clear);
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < plan->expunge[side]->len; i++)
+      add_intent (groups, STORE_INTENT_EXPUNGE, side, 0,
+                  g_array_index (plan->expunge[side], StorePair, i).uid[side]);
+    for (guint i = 0; i < plan->copy[side]->len; i++) {
+      const SyncMessage *message = &g_array_index (plan->copy[side], SyncMessage, i);
+
+      add_intent (groups, STORE_INTENT_COPY, side_other (side), message->flags, message->uid);
+    }
+    for (guint i = 0; i < plan->flags->len; i++) {
+      const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
+
+      if (change->send[side])
+        add_intent (groups, STORE_INTENT_FLAGS, side, change->agreed, change->uid[side]);
+    }
+  }
+  return groups;
+}
+
+static gboolean
+write_intents (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
+{
+  g_autoptr (GArray) groups = group_intents (mailbox->plan);
+
+  if (!store_intents_delete (engine->store, mailbox->saved->id, error))
+    return FALSE;
+  for (guint i = 0; i < groups->len; i++) {
+    const IntentGroup *group = &g_array_index (groups, IntentGroup, i);
+    const SyncDelta *delta = mailbox->side[group->side].delta;
+    g_autofree char *uids = uid_set_to_string (group->uids);
+    StoreIntent intent = {
+        .kind = group->kind,
+        .mailbox = mailbox->saved->id,
+        .side = group->side,
+        .uids = uids,
+        .flags = group->flags,
+        .uidvalidity = delta->uidvalidity,
+        .uidnext = delta->uidnext,
+    };
+
+    if (!store_intent_insert (engine->store, &intent, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* What is now known to be common ground. A change that needs no STORE is done by writing it down;
+ * one that does starts from its base, should it be interrupted. */
+static gboolean
+write_flags (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
+{
+  const GArray *flags = mailbox->plan->flags;
+
+  for (guint i = 0; i < flags->len; i++) {
+    const SyncFlagChange *change = &g_array_index (flags, SyncFlagChange, i);
+    gboolean sends = change->send[SIDE_LOCAL] || change->send[SIDE_REMOTE];
+
+    if (!store_pair_set_flags (engine->store, mailbox->saved->id, SIDE_LOCAL,
+                               change->uid[SIDE_LOCAL], sends ? change->base : change->agreed,
+                               error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* A pair means nothing without its UIDVALIDITY, so that is saved before the first of them; the
+ * other numbers wait until all is done. */
+static gboolean
+write_uidvalidity (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
+{
+  gboolean changed = FALSE;
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (mailbox->saved->side[side].uidvalidity == mailbox->side[side].delta->uidvalidity &&
+        !mailbox->plan->reset)
+      continue;
+    mailbox->saved->side[side].uidvalidity = mailbox->side[side].delta->uidvalidity;
+    mailbox->saved->side[side].uidnext = 0;
+    mailbox->saved->side[side].highestmodseq = 0;
+    changed = TRUE;
+  }
+  return !changed || store_mailbox_save (engine->store, mailbox->saved, error);
+}
+
+static gboolean
+write_plan (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
+{
+  const SyncPlan *plan = mailbox->plan;
+  gint64 id = mailbox->saved->id;
+
+  if (!write_uidvalidity (engine, mailbox, error) ||
+      (plan->reset && !store_pairs_delete_all (engine->store, id, error)))
+    return FALSE;
+  for (guint i = 0; i < plan->forget->len; i++) {
+    if (!store_pair_delete (engine->store, id, SIDE_LOCAL,
+                            g_array_index (plan->forget, StorePair, i).uid[SIDE_LOCAL], error))
+      return FALSE;
+  }
+  return store_pairs_insert (engine->store, id, (const StorePair *)(gpointer)plan->pairs->data,
+                             plan->pairs->len, error) &&
+         write_flags (engine, mailbox, error) && write_intents (engine, mailbox, error);
+}
+
+gboolean
+sync_commit_plan (SyncEngine *engine, SyncMailbox *mailbox)
+{
+  const SyncPlan *plan = mailbox->plan;
+  GError *error = NULL;
+
+  if (!sync_plan_has_effect (plan) && !plan->reset && plan->pairs->len == 0 &&
+      plan->forget->len == 0 && plan->flags->len == 0)
+    return TRUE;
+  return begin (engine) && check (engine, write_plan (engine, mailbox, &error), error);
+}
+
+static gboolean
+write_settled (SyncEngine *engine, SyncMailbox *mailbox, gboolean save_numbers, GError **error)
+{
+  gboolean changed = FALSE;
+
+  for (Side side = 0; side < N_SIDES && save_numbers; side++) {
+    const SyncDelta *delta = mailbox->side[side].delta;
+
+    changed |= mailbox->saved->side[side].uidvalidity != delta->uidvalidity ||
+               mailbox->saved->side[side].uidnext != delta->uidnext ||
+               mailbox->saved->side[side].highestmodseq != delta->highestmodseq;
+    mailbox->saved->side[side].uidvalidity = delta->uidvalidity;
+    mailbox->saved->side[side].uidnext = delta->uidnext;
+    mailbox->saved->side[side].highestmodseq = delta->highestmodseq;
+  }
+  if (changed && !store_mailbox_save (engine->store, mailbox->saved, error))
+    return FALSE;
+  return store_intents_delete (engine->store, mailbox->saved->id, error);
+}
+
+void
+sync_commit_settled (SyncEngine *engine, SyncMailbox *mailbox, gboolean save_numbers)
+{
+  GError *error = NULL;
+
+  if (begin (engine))
+    check (engine, write_settled (engine, mailbox, save_numbers, &error), error);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/conflict.h"
+
+#include "sync/commit.h"
+
+static char *
+format_flags (SyncEngine *engine, FlagsId flags)
+{
+  return g_strdup_printf ("(%s)", flag_table_text (engine->flags, flags));
+}
+
+/* "key=value" lines, as StoreConflict.details wants them. */
+static void
+add_detail (GString *details, const char *key, const char *value)
+{
+  g_autofree char *escaped = g_strescape (value, NULL);
+
+  g_string_append_printf (details, "%s=%s\n", key, escaped);
+}
+
+static void
+save_conflict (SyncEngine *engine, SyncMailbox *mailbox, const char *kind,
+               const guint32 uid[N_SIDES], GString *details)
+{
+  StoreConflict conflict = {
+      .time = g_get_real_time () / G_USEC_PER_SEC,
+      .kind = (char *)kind,
+      .mailbox = mailbox->name,
+      .uid = {uid[SIDE_LOCAL], uid[SIDE_REMOTE]},
+      .details = details->str,
+  };
+
+  sync_commit_conflict (engine, &conflict);
+}
+
+/* --- flags ----------------------------------------------------------------------------------- */
+
+/* The messages of one mailbox whose lists met in the same way. */
+typedef struct {
+  const SyncConflict *first;
+  UidSet *uids[N_SIDES];
+} FlagConflicts;
+
+static void
+flag_conflicts_clear (gpointer data)
+{
+  FlagConflicts *group = data;
+
+  uid_set_free (group->uids[SIDE_LOCAL]);
+  uid_set_free (group->uids[SIDE_REMOTE]);
+}
+
+static GArray *
+group_flag_conflicts (const SyncPlan *plan)
+{
+  GArray *groups = g_array_new (FALSE, TRUE, sizeof (FlagConflicts));
+
+  g_array_set_clear_func (groups, flag_conflicts_clear);
+  for (guint i = 0; i < plan->conflicts->len; i++) {
+    const SyncConflict *conflict = g_ptr_array_index (plan->conflicts, i);
+    FlagConflicts *group = NULL;
+
+    if (!g_str_equal (conflict->kind, "flags"))
+      continue;
+    for (guint j = 0; j < groups->len && group == NULL; j++) {
+      group = &g_array_index (groups, FlagConflicts, j);
+      if (memcmp (group->first->flags, conflict->flags, sizeof conflict->flags) != 0 ||
+          group->first->result != conflict->result)
+        group = NULL;
+    }
+    if (group == NULL) {
+      g_array_set_size (groups, groups->len + 1);
+      group = &g_array_index (groups, FlagConflicts, groups->len - 1);
+      group->first = conflict;
+      group->uids[SIDE_LOCAL] = uid_set_new ();
+      group->uids[SIDE_REMOTE] = uid_set_new ();
+    }
+    for (Side side = 0; side < N_SIDES; side++)
+      uid_set_add (group->uids[side], conflict->uid[side]);
+  }
+  return groups;
+}
+
+static void
+tell_flags (SyncEngine *engine, SyncMailbox *mailbox)
+{
+  g_autoptr (GArray) groups = group_flag_conflicts (mailbox->plan);
+  g_autoptr (GString) details = g_string_new (NULL);
+  guint32 uid[N_SIDES] = {0, 0};
+
+  for (guint i = 0; i < groups->len; i++) {
+    const FlagConflicts *group = &g_array_index (groups, FlagConflicts, i);
+    g_autofree char *local = format_flags (engine, group->first->flags[SIDE_LOCAL]);
+    g_autofree char *remote = format_flags (engine, group->first->flags[SIDE_REMOTE]);
+    g_autofree char *result = format_flags (engine, group->first->result);
+    g_autofree char *local_uids = uid_set_to_string (group->uids[SIDE_LOCAL]);
+    g_autofree char *remote_uids = uid_set_to_string (group->uids[SIDE_REMOTE]);
+
+    g_warning ("%s: flags changed on both sides, local UID %s %s, remote UID %s %s: both get %s",
+               mailbox->display, local_uids, local, remote_uids, remote, result);
+    add_detail (details, "local-uids", local_uids);
+    add_detail (details, "remote-uids", remote_uids);
+    add_detail (details, "local-flags", local);
+    add_detail (details, "remote-flags", remote);
+    add_detail (details, "result", result);
+  }
+  if (groups->len > 0) {
+    save_conflict (engine, mailbox, "flags", uid, details);
+    mailbox->figures.problems += groups->len;
+  }
+}
+
+/* --- everything else ------------------------------------------------------------------------- */
+
+static void
+tell_delete_vs_change (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict *conflict)
+{
+  g_autoptr (GString) details = g_string_new (NULL);
+  Side kept = side_other (conflict->side);
+  g_autofree char *flags = format_flags (engine, conflict->flags[kept]);
+  g_autofree char *agreed = format_flags (engine, conflict->flags[conflict->side]);
+
+  g_warning (
+      "%s: local UID %u, remote UID %u was deleted on the %s side and changed on the %s side "
+      "(flags %s, before %s): it is deleted",
+      mailbox->display, conflict->uid[SIDE_LOCAL], conflict->uid[SIDE_REMOTE],
+      side_name (conflict->side), side_name (kept), flags, agreed);
+  add_detail (details, "deleted-on", side_name (conflict->side));
+  add_detail (details, "flags", flags);
+  add_detail (details, "agreed-flags", agreed);
+  save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
+}
+
+static void
+tell_mass_deletion (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict *conflict)
+{
+  g_autoptr (GString) details = g_string_new (NULL);
+  g_autofree char *count = g_strdup_printf ("%" G_GUINT64_FORMAT, conflict->count);
+
+  g_warning ("%s: %s messages are gone on the %s side, more than can be believed without proof: "
+             "nothing is deleted until you say so",
+             mailbox->display, count, side_name (conflict->side));
+  add_detail (details, "gone-on", side_name (conflict->side));
+  add_detail (details, "count", count);
+  save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
+}
+
+static void
+tell_mailbox (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict *conflict)
+{
+  g_autoptr (GString) details = g_string_new (NULL);
+
+  if (g_str_equal (conflict->kind, "uidvalidity"))
+    g_warning ("%s: the %s server has renumbered the mailbox; its messages are matched again",
+               mailbox->display, side_name (conflict->side));
+  else
+    g_warning ("%s: the mailbox is read-only on the %s server; changes do not reach it",
+               mailbox->display, side_name (conflict->side));
+  add_detail (details, "side", side_name (conflict->side));
+  save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
+}
+
+void
+sync_conflict_tell_plan (SyncEngine *engine, SyncMailbox *mailbox)
+{
+  const SyncPlan *plan = mailbox->plan;
+
+  tell_flags (engine, mailbox);
+  for (guint i = 0; i < plan->conflicts->len; i++) {
+    const SyncConflict *conflict = g_ptr_array_index (plan->conflicts, i);
+
+    if (g_str_equal (conflict->kind, "flags"))
+      continue;
+    if (g_str_equal (conflict->kind, "delete-vs-change"))
+      tell_delete_vs_change (engine, mailbox, conflict);
+    else if (g_str_equal (conflict->kind, "mass-deletion"))
+      tell_mass_deletion (engine, mailbox, conflict);
+    else
+      tell_mailbox (engine, mailbox, conflict);
+    mailbox->figures.problems++;
+  }
+  for (Side side = 0; side < N_SIDES; side++) {
+    UidIter iter;
+    guint32 uid;
+
+    uid_iter_init (&iter, plan->unstable[side]);
+    while (uid_iter_next (&iter, &uid))
+      sync_conflict_hold (engine, mailbox, side, uid, STORE_HOLD_UNSTABLE, 0,
+                          "it was planned three times in one run and never settled");
+  }
+}
+
+void
+sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint32 uid,
+                    StoreHoldKind kind, gint64 retry_at, const char *reason)
+{
+  g_autoptr (GString) details = g_string_new (NULL);
+  guint32 uids[N_SIDES] = {0, 0};
+  StoreHold hold = {
+      .mailbox = mailbox->saved->id,
+      .side = origin,
+      .uid = uid,
+      .kind = kind,
+      .reason = (char *)reason,
+      .since = g_get_real_time () / G_USEC_PER_SEC,
+      .retry_at = retry_at,
+      .attempts = 1,
+  };
+
+  uids[origin] = uid;
+  g_warning ("%s: %s UID %u is held: %s", mailbox->display, side_name (origin), uid, reason);
+  add_detail (details, "reason", reason);
+  sync_commit_hold (engine, &hold);
+  save_conflict (engine, mailbox, kind == STORE_HOLD_UNREADABLE ? "unreadable" : "refused", uids,
+                 details);
+  mailbox->figures.problems++;
+}
+
+gboolean
+sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags,
+                               const GError *error)
+{
+  FlagMask *mask = &mailbox->side[side].delta->mask;
+  FlagsId unknown = flag_table_minus (engine->flags, flags, mask->permitted);
+  FlagsId refused = flag_table_union (engine->flags, mask->refused, unknown);
+
+  if (refused == mask->refused)
+    return FALSE;
+  g_warning ("%s: the %s server refuses the keywords (%s): %s; they are kept on the %s side only",
+             mailbox->display, side_name (side), flag_table_text (engine->flags, unknown),
+             error->message, side_name (side_other (side)));
+  mask->refused = refused;
+  mailbox->figures.problems++;
+  sync_commit_refused_flags (engine, mailbox, side, refused);
+  return TRUE;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "sync/engine.h"
+
+G_BEGIN_DECLS
+
+/* Anything the user may want to know or decide: into the log, and into the database for the
+ * service. */
+
+/* All of mailbox->plan's conflicts, those of flags as one. */
+void sync_conflict_tell_plan (SyncEngine *engine, SyncMailbox *mailbox);
+
+/* R7: @message of @origin cannot be copied; it is held with the server's words. @kind is
+ * STORE_HOLD_REFUSED (by the other side), _UNREADABLE (on its own) or _UNSTABLE. */
+void sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint32 uid,
+                         StoreHoldKind kind, gint64 retry_at, const char *reason);
+
+/* @side refused @flags: whatever in them it had never heard of is not sent there again. FALSE when
+ * there is nothing of that kind in them, so that it must have another reason. */
+gboolean sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side side,
+                                        FlagsId flags, const GError *error);
+
+G_END_DECLS

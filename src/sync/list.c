@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/list.h"
+
+#include <string.h>
+
+#define STATUS_ITEMS "MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ"
+
+/* One LIST line and what STATUS said of it. */
+typedef struct {
+  char *wire;
+  ImapListFlags flags;
+  char delimiter;
+  gboolean has_status;
+  ImapStatus status; /* its strings are not used */
+  char *mailboxid;
+} SyncListed;
+
+static void
+listed_free (gpointer data)
+{
+  SyncListed *listed = data;
+
+  g_free (listed->wire);
+  g_free (listed->mailboxid);
+  g_free (listed);
+}
+
+static gboolean
+same_wire (const char *a, const char *b)
+{
+  return g_str_equal (a, b) ||
+         (g_ascii_strcasecmp (a, "INBOX") == 0 && g_ascii_strcasecmp (b, "INBOX") == 0);
+}
+
+static void
+receive_list (SyncPeer *peer, const ImapList *list)
+{
+  SyncListed *listed = g_new0 (SyncListed, 1);
+
+  listed->wire = g_strdup (list->mailbox);
+  listed->flags = list->flags;
+  listed->delimiter = list->delimiter;
+  g_ptr_array_add (peer->listing, listed);
+}
+
+/* STATUS comes right behind its LIST line, or a little later. */
+static void
+receive_status (SyncPeer *peer, const ImapStatus *status)
+{
+  for (guint i = peer->listing->len; i > 0; i--) {
+    SyncListed *listed = g_ptr_array_index (peer->listing, i - 1);
+
+    if (!same_wire (listed->wire, status->mailbox))
+      continue;
+    listed->has_status = TRUE;
+    listed->status = *status;
+    g_free (listed->mailboxid);
+    listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
+    return;
+  }
+}
+
+static void
+receive_namespace (SyncPeer *peer, const ImapNamespace *namespace)
+{
+  g_free (peer->naming.prefix);
+  peer->naming.prefix = g_strdup (namespace->prefix);
+  peer->naming.delimiter = namespace->delimiter;
+  g_ptr_array_set_size (peer->shared, 0);
+  for (gsize i = 0; namespace->shared[i] != NULL; i++)
+    g_ptr_array_add (peer->shared, g_strdup (namespace->shared[i]));
+}
+
+void
+sync_list_receive (SyncPeer *peer, const ImapResponse *response)
+{
+  if (response->type == IMAP_RESPONSE_NAMESPACE)
+    receive_namespace (peer, &response->namespace);
+  if (peer->listing == NULL)
+    return;
+  if (response->type == IMAP_RESPONSE_LIST)
+    receive_list (peer, &response->list);
+  else if (response->type == IMAP_RESPONSE_STATUS)
+    receive_status (peer, &response->status);
+}
+
+static gboolean
+is_personal (SyncPeer *peer, const char *wire)
+{
+  for (guint i = 0; i < peer->shared->len; i++) {
+    const char *prefix = g_ptr_array_index (peer->shared, i);
+
+    if (*prefix != '\0' && g_str_has_prefix (wire, prefix))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static TreeNode *
+make_node (SyncPeer *peer, const SyncListed *listed, GError **error)
+{
+  g_autofree char *name = mailbox_name_from_wire (&peer->naming, listed->wire, error);
+  TreeNode *node;
+
+  if (name == NULL)
+    return NULL;
+  node = g_new0 (TreeNode, 1);
+  node->name = g_steal_pointer (&name);
+  node->selectable = !(listed->flags & (IMAP_LIST_NOSELECT | IMAP_LIST_NONEXISTENT));
+  node->no_inferiors = (listed->flags & IMAP_LIST_NOINFERIORS) != 0;
+  node->subscribed = (listed->flags & IMAP_LIST_SUBSCRIBED) != 0;
+  node->personal = is_personal (peer, listed->wire);
+  if (listed->has_status) {
+    node->uidvalidity = listed->status.uidvalidity;
+    node->uidnext = listed->status.uidnext;
+    node->highestmodseq = listed->status.highestmodseq;
+    node->messages = listed->status.messages;
+    node->mailboxid = g_strdup (listed->mailboxid);
+  }
+  return node;
+}
+
+static GPtrArray *
+make_tree (SyncPeer *peer, guint *unusable)
+{
+  GPtrArray *tree = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_node_free);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < peer->listing->len; i++) {
+    const SyncListed *listed = g_ptr_array_index (peer->listing, i);
+    g_autoptr (GError) error = NULL;
+    TreeNode *node = NULL;
+
+    if (is_personal (peer, listed->wire) && (node = make_node (peer, listed, &error)) == NULL) {
+      g_warning ("the %s server: %s", side_name (peer->side), error->message);
+      (*unusable)++;
+      node = g_new0 (TreeNode, 1);
+      node->name = g_strdup (listed->wire);
+      node->unusable = TRUE;
+    }
+    /* Some servers list INBOX twice, once for each namespace. */
+    if (node != NULL && g_hash_table_add (seen, node->name))
+      g_ptr_array_add (tree, node);
+    else if (node != NULL)
+      tree_node_free (node);
+  }
+  return tree;
+}
+
+/* Without NAMESPACE, or where it says NIL, the delimiter is what LIST says. */
+static void
+settle_naming (SyncPeer *peer)
+{
+  for (guint i = 0; peer->naming.delimiter == 0 && i < peer->listing->len; i++)
+    peer->naming.delimiter = ((SyncListed *)g_ptr_array_index (peer->listing, i))->delimiter;
+}
+
+static void
+queue_list (SyncPeer *peer, SyncWait *wait)
+{
+  ImapCommand *command;
+
+  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  if (imap_session_has (peer->session, IMAP_CAP_NAMESPACE))
+    sync_peer_queue (peer, wait, imap_command_new ("NAMESPACE"), NULL, NULL, NULL);
+  command = imap_command_new ("LIST");
+  imap_command_raw_printf (command, "\"\" \"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "%s))",
+                           imap_session_has (peer->session, IMAP_CAP_OBJECTID) ? " MAILBOXID" : "");
+  sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
+}
+
+gboolean
+sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], guint *unusable, GError **error)
+{
+  SyncWait wait = {.engine = engine};
+  gboolean ok;
+
+  *unusable = 0;
+  for (Side side = 0; side < N_SIDES; side++)
+    queue_list (engine->peer[side], &wait);
+  ok = sync_wait (&wait, error);
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (ok) {
+      settle_naming (engine->peer[side]);
+      trees[side] = make_tree (engine->peer[side], unusable);
+    }
+    g_clear_pointer (&engine->peer[side]->listing, g_ptr_array_unref);
+  }
+  return ok;
+}
+
+gboolean
+sync_learn_delimiter (SyncEngine *engine, char *delimiter, GError **error)
+{
+  SyncPeer *peer = engine->peer[SIDE_LOCAL];
+  SyncWait wait = {.engine = engine};
+  ImapCommand *command = imap_command_new ("LIST");
+  gboolean ok;
+
+  imap_command_raw (command, "\"\" \"\"");
+  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  sync_peer_queue (peer, &wait, command, NULL, NULL, NULL);
+  ok = sync_wait (&wait, error);
+  if (ok)
+    settle_naming (peer);
+  *delimiter = peer->naming.delimiter != 0 ? peer->naming.delimiter : '/';
+  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  return ok;
+}
+
+typedef struct {
+  gboolean refused;
+} StatusAnswer;
+
+static void
+on_status (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
+{
+  StatusAnswer *answer = data;
+
+  answer->refused = tagged != NULL && error != NULL;
+}
+
+gboolean
+sync_list_status (SyncEngine *engine, Side side, const char *wire, TreeNode *node,
+                  gboolean *answered, gboolean *refused, GError **error)
+{
+  SyncPeer *peer = engine->peer[side];
+  SyncWait wait = {.engine = engine};
+  StatusAnswer answer = {0};
+  SyncListed *listed = g_new0 (SyncListed, 1);
+  ImapCommand *command = imap_command_new ("STATUS");
+  gboolean ok;
+
+  imap_command_astring (command, wire);
+  imap_command_raw (command, "(" STATUS_ITEMS ")");
+  listed->wire = g_strdup (wire);
+  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  g_ptr_array_add (peer->listing, listed);
+  sync_peer_queue (peer, &wait, command, on_status, &answer, NULL);
+  ok = sync_wait (&wait, error);
+  *answered = ok && listed->has_status && !answer.refused;
+  *refused = ok && answer.refused;
+  if (*answered) {
+    node->uidvalidity = listed->status.uidvalidity;
+    node->uidnext = listed->status.uidnext;
+    node->highestmodseq = listed->status.highestmodseq;
+    node->messages = listed->status.messages;
+  }
+  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  return ok;
+}

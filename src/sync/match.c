@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/gather.h"
+#include "sync/identity.h"
+
+#define MAX_SET_LENGTH 8000
+
+/* The messages of one mailbox on one side that shall be identified. */
+typedef struct {
+  SyncMailbox *mailbox;
+  Side side;
+  GArray *identities; /* SyncIdentity, ascending UID */
+  SyncSelection *selection;
+  SyncDigest *digest; /* of the body that comes in */
+  guint8 digested[32];
+} Suspects;
+
+static void
+suspects_free (gpointer data)
+{
+  Suspects *suspects = data;
+
+  sync_selection_release (&suspects->selection);
+  g_array_unref (suspects->identities);
+  if (suspects->digest != NULL)
+    sync_digest_finish (suspects->digest, suspects->digested);
+  g_free (suspects);
+}
+
+static Suspects *
+suspects_new (SyncMailbox *mailbox, Side side)
+{
+  Suspects *suspects = g_new0 (Suspects, 1);
+  UidIter iter;
+  guint32 uid;
+
+  suspects->mailbox = mailbox;
+  suspects->side = side;
+  suspects->identities = g_array_new (FALSE, TRUE, sizeof (SyncIdentity));
+  uid_iter_init (&iter, mailbox->plan->unpaired[side]);
+  while (uid_iter_next (&iter, &uid)) {
+    SyncIdentity identity = {.uid = uid};
+
+    g_array_append_val (suspects->identities, identity);
+  }
+  return suspects;
+}
+
+static int
+compare_uid (gconstpointer a, gconstpointer b)
+{
+  const SyncIdentity *x = a, *y = b;
+
+  return x->uid < y->uid ? -1 : x->uid > y->uid;
+}
+
+static SyncIdentity *
+suspects_find (Suspects *suspects, guint32 uid)
+{
+  SyncIdentity key = {.uid = uid};
+  guint index;
+
+  if (!g_array_binary_search (suspects->identities, &key, compare_uid, &index))
+    return NULL;
+  return &g_array_index (suspects->identities, SyncIdentity, index);
+}
+
+static void
+on_fetch (SyncSelection *selection, const ImapFetch *fetch, gpointer data)
+{
+  Suspects *suspects = data;
+  SyncIdentity *identity = suspects_find (suspects, fetch->uid);
+
+  if (identity == NULL)
+    return;
+  if (fetch->items & IMAP_FETCH_HEADER)
+    identity->message_id = sync_message_id_hash (fetch->header, fetch->header_length);
+  if (fetch->items & IMAP_FETCH_SIZE)
+    identity->size = fetch->size;
+  if (fetch->items & IMAP_FETCH_INTERNALDATE)
+    identity->date = fetch->internaldate;
+  if (fetch->items & IMAP_FETCH_GUID)
+    identity->guid = sync_guid_hash (fetch->guid);
+  if (fetch->items & IMAP_FETCH_BODY && !(fetch->items & IMAP_FETCH_NIL)) {
+    memcpy (identity->digest, suspects->digested, sizeof identity->digest);
+    identity->digested = TRUE;
+  }
+}
+
+static void
+on_body_begin (SyncSelection *selection, const ImapFetch *fetch, guint64 size, gpointer data)
+{
+  Suspects *suspects = data;
+
+  suspects->digest = sync_digest_new ();
+}
+
+static void
+on_body_data (SyncSelection *selection, const guint8 *bytes, gsize length, gpointer data)
+{
+  Suspects *suspects = data;
+
+  if (suspects->digest != NULL)
+    sync_digest_update (suspects->digest, bytes, length);
+}
+
+static void
+on_body_end (SyncSelection *selection, gpointer data)
+{
+  Suspects *suspects = data;
+
+  if (suspects->digest != NULL)
+    sync_digest_finish (g_steal_pointer (&suspects->digest), suspects->digested);
+}
+
+static const SyncSelectionFuncs suspects_funcs = {
+    .fetch = on_fetch,
+    .body_begin = on_body_begin,
+    .body_data = on_body_data,
+    .body_end = on_body_end,
+};
+
+static void
+queue_fetch (SyncEngine *engine, SyncWait *wait, Suspects *suspects, const UidSet *uids,
+             const char *items)
+{
+  SyncPeer *peer = engine->peer[suspects->side];
+  g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
+
+  if (sets->len == 0)
+    return;
+  sync_selection_release (&suspects->selection);
+  suspects->selection =
+      sync_peer_select (peer, wait, suspects->mailbox, 0, 0, &suspects_funcs, suspects);
+  for (guint i = 0; i < sets->len; i++) {
+    ImapCommand *command = imap_command_new ("UID FETCH");
+
+    imap_command_raw (command, g_ptr_array_index (sets, i));
+    imap_command_raw (command, items);
+    sync_peer_queue_selected (peer, wait, command, NULL, NULL, NULL);
+  }
+}
+
+/* The UIDs mean what they meant only in the mailbox that the delta is of. */
+static gboolean
+is_believable (const Suspects *suspects)
+{
+  const SyncSelection *selection = suspects->selection;
+
+  return selection == NULL ||
+         (selection->error == NULL &&
+          selection->uidvalidity == suspects->mailbox->side[suspects->side].delta->uidvalidity);
+}
+
+static void
+match (Suspects *const suspects[N_SIDES], UidSet *undecided[N_SIDES])
+{
+  SyncMailbox *mailbox = suspects[SIDE_LOCAL]->mailbox;
+  const GArray *identities[N_SIDES];
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    identities[side] = suspects[side]->identities;
+    uid_set_clear (undecided[side]);
+  }
+  g_array_set_size (mailbox->matches, 0);
+  sync_identity_match (identities, mailbox->matches, undecided);
+}
+
+static void
+finish_mailbox (SyncEngine *engine, Suspects *const suspects[N_SIDES])
+{
+  SyncMailbox *mailbox = suspects[SIDE_LOCAL]->mailbox;
+
+  mailbox->matched = TRUE;
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (!is_believable (suspects[side]))
+      sync_mailbox_fail (engine, mailbox, side, "it changed while it was read");
+  }
+}
+
+gboolean
+sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  g_autoptr (UidSet) undecided_local = uid_set_new ();
+  g_autoptr (UidSet) undecided_remote = uid_set_new ();
+  UidSet *undecided[N_SIDES] = {undecided_local, undecided_remote};
+  SyncWait wait = {.engine = engine};
+
+  for (guint i = 0; i < mailboxes->len; i++) {
+    SyncMailbox *mailbox = g_ptr_array_index (mailboxes, i);
+
+    g_clear_pointer (&mailbox->matches, g_array_unref);
+    mailbox->matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
+    for (Side side = 0; side < N_SIDES; side++) {
+      Suspects *suspects = suspects_new (mailbox, side);
+      g_autofree char *items =
+          g_strdup_printf ("(UID INTERNALDATE RFC822.SIZE%s BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])",
+                           sync_peer_guid_item (engine->peer[side]));
+
+      g_ptr_array_add (all, suspects);
+      queue_fetch (engine, &wait, suspects, mailbox->plan->unpaired[side], items);
+    }
+  }
+  if (!sync_wait (&wait, error))
+    return FALSE;
+  for (guint i = 0; i < all->len; i += N_SIDES) {
+    Suspects *suspects[N_SIDES] = {g_ptr_array_index (all, i), g_ptr_array_index (all, i + 1)};
+
+    if (!is_believable (suspects[SIDE_LOCAL]) || !is_believable (suspects[SIDE_REMOTE]))
+      continue;
+    match (suspects, undecided);
+    for (Side side = 0; side < N_SIDES; side++)
+      queue_fetch (engine, &wait, suspects[side], undecided[side], "(UID BODY.PEEK[])");
+  }
+  if (!sync_wait (&wait, error))
+    return FALSE;
+  for (guint i = 0; i < all->len; i += N_SIDES) {
+    Suspects *suspects[N_SIDES] = {g_ptr_array_index (all, i), g_ptr_array_index (all, i + 1)};
+
+    match (suspects, undecided);
+    finish_mailbox (engine, suspects);
+  }
+  return TRUE;
+}

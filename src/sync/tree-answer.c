@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/tree-answer.h"
+
+#include "sync/gather.h"
+#include "sync/list.h"
+
+#define SAMPLES 8 /* messages that prove that a mailbox is the one it was */
+
+StoreMailbox *
+sync_tree_find_saved (GPtrArray *saved, gint64 id)
+{
+  for (guint i = 0; i < saved->len; i++) {
+    StoreMailbox *mailbox = g_ptr_array_index (saved, i);
+
+    if (mailbox->id == id)
+      return mailbox;
+  }
+  return NULL;
+}
+
+static StoreMailbox *
+copy_saved (const StoreMailbox *saved)
+{
+  StoreMailbox *copy = g_memdup2 (saved, sizeof *saved);
+
+  copy->name = g_strdup (saved->name);
+  for (Side side = 0; side < N_SIDES; side++)
+    copy->side[side].mailboxid = g_strdup (saved->side[side].mailboxid);
+  return copy;
+}
+
+SyncMailbox *
+sync_tree_mailbox (SyncEngine *engine, const StoreMailbox *saved, const char *const names[N_SIDES])
+{
+  SyncMailbox *mailbox = g_new0 (SyncMailbox, 1);
+
+  mailbox->name = g_strdup (saved->name);
+  mailbox->display = mailbox_name_display (saved->name, engine->peer[SIDE_LOCAL]->naming.delimiter);
+  mailbox->saved = copy_saved (saved);
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (names[side] != NULL)
+      mailbox->side[side].wire =
+          mailbox_name_to_wire (&engine->peer[side]->naming, names[side], NULL);
+    mailbox->side[side].uidvalidity = saved->side[side].uidvalidity;
+    mailbox->side[side].uidnext = saved->side[side].uidnext;
+    mailbox->side[side].highestmodseq = saved->side[side].highestmodseq;
+  }
+  return mailbox;
+}
+
+static gboolean
+ask_status (SyncEngine *engine, TreeQuestion *question, TreeNode *node, gboolean *answered,
+            gboolean *refused, GError **error)
+{
+  g_autofree char *wire =
+      mailbox_name_to_wire (&engine->peer[question->side]->naming, question->name, NULL);
+
+  *answered = *refused = FALSE;
+  if (wire == NULL)
+    return TRUE;
+  return sync_list_status (engine, question->side, wire, node, answered, refused, error);
+}
+
+static gboolean
+answer_exists (SyncEngine *engine, TreeQuestion *question, GError **error)
+{
+  TreeNode node = {0};
+  gboolean answered, refused;
+
+  if (!ask_status (engine, question, &node, &answered, &refused, error))
+    return FALSE;
+  question->answer = answered ? TREE_ANSWER_YES : refused ? TREE_ANSWER_NO : TREE_ANSWER_UNKNOWN;
+  return TRUE;
+}
+
+static gboolean
+answer_changed (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
+                GError **error)
+{
+  TreeNode node = {0};
+  gboolean answered, refused;
+
+  if (!ask_status (engine, question, &node, &answered, &refused, error))
+    return FALSE;
+  if (!answered)
+    question->answer = TREE_ANSWER_UNKNOWN;
+  else if (node.uidvalidity == saved->side[question->side].uidvalidity &&
+           node.uidnext == saved->side[question->side].uidnext && node.highestmodseq != 0 &&
+           node.highestmodseq == saved->side[question->side].highestmodseq)
+    question->answer = TREE_ANSWER_NO;
+  else
+    question->answer = TREE_ANSWER_YES;
+  return TRUE;
+}
+
+/* Up to SAMPLES pairs, from the newest ones and spread over the rest. */
+static gboolean
+sample_pairs (SyncEngine *engine, const StoreMailbox *saved, GArray *sample)
+{
+  g_autoptr (GArray) pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  GError *error = NULL;
+  guint step;
+
+  if (!store_pairs_range (engine->store, saved->id, SIDE_LOCAL, 1, G_MAXUINT32, pairs, &error)) {
+    g_clear_error (&engine->fatal);
+    engine->fatal = error;
+    return FALSE;
+  }
+  step = MAX (1, pairs->len / SAMPLES);
+  for (guint i = 0; i < pairs->len && sample->len < SAMPLES; i += step)
+    g_array_append_val (sample, g_array_index (pairs, StorePair, pairs->len - 1 - i));
+  return sample->len > 0;
+}
+
+static gboolean
+all_matched (const GArray *sample, const GArray *matches)
+{
+  guint found = 0;
+
+  for (guint i = 0; i < sample->len; i++) {
+    const StorePair *pair = &g_array_index (sample, StorePair, i);
+
+    for (guint j = 0; matches != NULL && j < matches->len; j++) {
+      const SyncMatch *match = &g_array_index (matches, SyncMatch, j);
+
+      found += match->uid[SIDE_LOCAL] == pair->uid[SIDE_LOCAL] &&
+               match->uid[SIDE_REMOTE] == pair->uid[SIDE_REMOTE];
+    }
+  }
+  return found == sample->len;
+}
+
+/* The messages under the saved UIDs in the mailbox in question are those that the other side has
+ * under theirs. */
+static gboolean
+answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
+                 GError **error)
+{
+  Side side = question->side, other = side_other (side);
+  const char *names[N_SIDES];
+  g_autoptr (GArray) sample = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  g_autoptr (GPtrArray) mailboxes = NULL;
+  SyncMailbox *mailbox;
+
+  names[side] = question->name;
+  names[other] = saved->name;
+  mailbox = sync_tree_mailbox (engine, saved, names);
+  mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
+  g_ptr_array_add (mailboxes, mailbox);
+  question->answer = TREE_ANSWER_UNKNOWN;
+  if (mailbox->side[side].wire == NULL || mailbox->side[other].wire == NULL ||
+      !sample_pairs (engine, saved, sample))
+    return TRUE;
+  mailbox->plan = sync_plan_new ();
+  for (Side s = 0; s < N_SIDES; s++) {
+    mailbox->side[s].delta = sync_delta_new ();
+    mailbox->side[s].delta->uidvalidity = saved->side[s].uidvalidity;
+    for (guint i = 0; i < sample->len; i++)
+      uid_set_add (mailbox->plan->unpaired[s], g_array_index (sample, StorePair, i).uid[s]);
+  }
+  if (!sync_gather_identities (engine, mailboxes, error))
+    return FALSE;
+  if (!mailbox->failed)
+    question->answer = all_matched (sample, mailbox->matches) ? TREE_ANSWER_YES : TREE_ANSWER_NO;
+  return TRUE;
+}
+
+gboolean
+sync_tree_answer (SyncEngine *engine, GPtrArray *saved, TreeQuestion *question, GError **error)
+{
+  const StoreMailbox *mailbox = sync_tree_find_saved (saved, question->saved_id);
+
+  if (question->kind == TREE_ASK_EXISTS)
+    return answer_exists (engine, question, error);
+  if (mailbox == NULL) {
+    question->answer = TREE_ANSWER_UNKNOWN;
+    return TRUE;
+  }
+  if (question->kind == TREE_ASK_CHANGED)
+    return answer_changed (engine, mailbox, question, error);
+  return answer_identity (engine, mailbox, question, error);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "sync/engine.h"
+
+G_BEGIN_DECLS
+
+/* Finds out what the tree function asks, and sets question->answer. @saved: StoreMailbox. FALSE
+ * only when a session ended; a server that will not say is TREE_ANSWER_UNKNOWN. */
+gboolean
+sync_tree_answer (SyncEngine *engine, GPtrArray *saved, TreeQuestion *question, GError **error);
+
+/* A mailbox record to select, for questions and deletions: not one of the run's. (transfer full) */
+SyncMailbox *
+sync_tree_mailbox (SyncEngine *engine, const StoreMailbox *saved, const char *const names[N_SIDES]);
+
+/* The saved mailbox of that id, or NULL. */
+StoreMailbox *sync_tree_find_saved (GPtrArray *saved, gint64 id);
+
+G_END_DECLS

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "imap/mailbox-name.h"
+#include "sync/tree-private.h"
+
+#include <string.h>
+
+G_STATIC_ASSERT (TREE_SEPARATOR == MAILBOX_NAME_SEPARATOR);
+
+/* What a mailbox is called in the middle of a swap. It is known by its name too, because an intent
+ * can be lost with a database. */
+#define STEP_PREFIX "imapsync-swap-"
+
+void
+tree_node_free (TreeNode *node)
+{
+  if (node == NULL)
+    return;
+  g_free (node->name);
+  g_free (node->old_name);
+  g_free (node->mailboxid);
+  g_free (node);
+}
+
+void
+tree_saved_free (TreeSaved *saved)
+{
+  if (saved == NULL)
+    return;
+  g_free (saved->name);
+  for (Side side = 0; side < N_SIDES; side++)
+    g_free (saved->side[side].mailboxid);
+  g_free (saved);
+}
+
+void
+tree_question_free (TreeQuestion *question)
+{
+  if (question == NULL)
+    return;
+  g_free (question->name);
+  g_free (question);
+}
+
+void
+tree_action_free (TreeAction *action)
+{
+  if (action == NULL)
+    return;
+  g_free (action->name);
+  g_free (action->new_name);
+  g_free (action);
+}
+
+void
+tree_conflict_free (TreeConflict *conflict)
+{
+  if (conflict == NULL)
+    return;
+  g_free (conflict->kind);
+  g_free (conflict->name);
+  g_free (conflict->reason);
+  g_free (conflict);
+}
+
+void
+tree_plan_free (TreePlan *plan)
+{
+  if (plan == NULL)
+    return;
+  g_ptr_array_unref (plan->actions);
+  g_ptr_array_unref (plan->questions);
+  g_ptr_array_unref (plan->conflicts);
+  g_free (plan);
+}
+
+gboolean
+tree_name_is_below (const char *name, const char *ancestor)
+{
+  gsize length = strlen (ancestor);
+
+  return strncmp (name, ancestor, length) == 0 && name[length] == TREE_SEPARATOR;
+}
+
+char *
+tree_name_move (const char *name, const char *from, const char *to)
+{
+  if (strcmp (name, from) == 0)
+    return g_strdup (to);
+  return tree_name_is_below (name, from) ? g_strconcat (to, name + strlen (from), NULL) : NULL;
+}
+
+gboolean
+tree_name_parent (GString *name)
+{
+  const char *separator = strrchr (name->str, TREE_SEPARATOR);
+
+  if (separator == NULL)
+    return FALSE;
+  g_string_truncate (name, separator - name->str);
+  return TRUE;
+}
+
+guint
+tree_name_depth (const char *name)
+{
+  guint depth = 0;
+
+  for (; *name != '\0'; name++)
+    depth += *name == TREE_SEPARATOR;
+  return depth;
+}
+
+gboolean
+tree_name_is_step (const char *name)
+{
+  for (const char *level = name; level != NULL;) {
+    const char *end = strchr (level, TREE_SEPARATOR);
+
+    if (g_str_has_prefix (level, STEP_PREFIX)) {
+      const char *digits = level + strlen (STEP_PREFIX);
+      gsize n = strspn (digits, "0123456789");
+
+      if (n > 0 && (digits[n] == '\0' || digits[n] == TREE_SEPARATOR))
+        return TRUE;
+    }
+    level = end != NULL ? end + 1 : NULL;
+  }
+  return FALSE;
+}
+
+static gboolean
+is_free (const TreeContext *tree, const char *name)
+{
+  for (Side side = 0; side < N_SIDES; side++)
+    if (g_hash_table_contains (tree->by_name[side], name) ||
+        g_hash_table_contains (tree->by_now[side], name))
+      return FALSE;
+  return !g_hash_table_contains (tree->by_saved, name);
+}
+
+const char *
+tree_step_name (TreeContext *tree, const char *a, const char *b)
+{
+  g_autoptr (GString) name = g_string_new (tree_name_depth (a) <= tree_name_depth (b) ? a : b);
+  gsize parent;
+
+  if (tree_name_parent (name))
+    g_string_append_c (name, TREE_SEPARATOR);
+  else
+    g_string_truncate (name, 0);
+  parent = name->len;
+  do {
+    g_string_truncate (name, parent);
+    g_string_append_printf (name, STEP_PREFIX "%u", ++tree->n_steps);
+  } while (!is_free (tree, name->str));
+  return tree_intern (tree, name->str);
+}
+
+static gboolean
+is_on_server (TreeActionKind kind)
+{
+  return kind != TREE_SAVE && kind != TREE_FORGET && kind != TREE_RESET;
+}
+
+static gboolean
+concerns (const char *name, const TreeAction *failed, gboolean above)
+{
+  const char *names[] = {failed->name, failed->new_name};
+
+  if (name == NULL)
+    return FALSE;
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (names[i] != NULL && (strcmp (name, names[i]) == 0 || tree_name_is_below (name, names[i]) ||
+                             (above && tree_name_is_below (names[i], name))))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
+tree_action_depends (const TreeAction *action, const TreeAction *failed)
+{
+  if (action->saved_id != 0 && action->saved_id == failed->saved_id)
+    return TRUE;
+  if (is_on_server (action->kind) && is_on_server (failed->kind) && action->side != failed->side)
+    return FALSE;
+  return concerns (action->name, failed, action->kind == TREE_DELETE) ||
+         concerns (action->new_name, failed, FALSE);
+}
+
+void
+tree_add_conflict (GPtrArray *conflicts, const char *kind, const char *name, Side side,
+                   const char *reason)
+{
+  TreeConflict *conflict = g_new0 (TreeConflict, 1);
+
+  conflict->kind = g_strdup (kind);
+  conflict->name = g_strdup (name);
+  conflict->side = side;
+  conflict->reason = g_strdup (reason);
+  g_ptr_array_add (conflicts, conflict);
+}
