@@ -128,8 +128,7 @@ merge_with_base (const SyncPlanInput *in, SyncFlagMerge *merge)
     merge->agreed = flags[flags[SIDE_LOCAL] != base ? SIDE_LOCAL : SIDE_REMOTE];
   }
   for (Side side = 0; side < N_SIDES; side++)
-    merge->agreed =
-        flag_table_union (in->flags, merge->agreed, own (in, side, merge->flags[side]));
+    merge->agreed = flag_table_union (in->flags, merge->agreed, own (in, side, merge->flags[side]));
   finish (in, merge);
 }
 
