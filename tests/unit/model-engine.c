@@ -1,0 +1,906 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "model.h"
+
+#include <string.h>
+
+#define MAX_PASSES    5
+#define MAX_QUESTIONS 12
+
+/* What the real engine does around the planner (sync/gather.c, apply.c, commit.c), with no network
+ * in between: gather, plan, one transaction for what the database alone needs and for the intents,
+ * effects in two chains, confirmations. */
+
+typedef struct {
+  Model *m;
+  ModelNumbers base[N_SIDES]; /* what the next gather starts from */
+  SyncDelta *delta[N_SIDES];
+  GArray *pairs;
+  GArray *matches;
+  GPtrArray *intents;          /* copies of the database's */
+  GPtrArray *holds;            /* that are not due; owned by the database */
+  UidSet *due[N_SIDES];        /* held UIDs that are tried again, and what they are paired to */
+  UidSet *planned[N_SIDES][2]; /* once, twice in this run */
+  SyncPlan *plan;
+  gboolean asked_twice;
+  gboolean unconfirmed;
+  gboolean crashed; /* nothing is heard any more */
+} Run;
+
+/* --- the database ---------------------------------------------------------------------------- */
+
+void
+model_database_init (Model *m)
+{
+  m->db.pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  m->db.intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
+  m->db.holds = g_ptr_array_new_with_free_func ((GDestroyNotify)store_hold_free);
+}
+
+void
+model_database_clear (Model *m)
+{
+  g_array_unref (m->db.pairs);
+  g_ptr_array_unref (m->db.intents);
+  g_ptr_array_unref (m->db.holds);
+}
+
+static StorePair *
+find_pair (Model *m, Side side, guint32 uid)
+{
+  for (guint i = 0; i < m->db.pairs->len; i++) {
+    StorePair *pair = &g_array_index (m->db.pairs, StorePair, i);
+
+    if (pair->uid[side] == uid)
+      return pair;
+  }
+  return NULL;
+}
+
+gboolean
+model_is_paired (Model *m, Side side, guint32 uid)
+{
+  return find_pair (m, side, uid) != NULL;
+}
+
+static void
+insert_pair (Model *m, const StorePair *pair)
+{
+  guint at = 0;
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (model_is_paired (m, side, pair->uid[side]))
+      model_fail (m, "%s %u is paired twice", side_name (side), pair->uid[side]);
+  }
+  while (at < m->db.pairs->len &&
+         g_array_index (m->db.pairs, StorePair, at).uid[SIDE_LOCAL] < pair->uid[SIDE_LOCAL])
+    at++;
+  g_array_insert_vals (m->db.pairs, at, pair, 1);
+  m->db.writes++;
+  model_trace (m, "  database: pair %u=%u (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
+               model_text (model_bits (pair->flags)));
+}
+
+static void
+delete_pair (Model *m, const StorePair *pair)
+{
+  StorePair *known = find_pair (m, SIDE_LOCAL, pair->uid[SIDE_LOCAL]);
+
+  if (known == NULL || known->uid[SIDE_REMOTE] != pair->uid[SIDE_REMOTE]) {
+    model_fail (m, "pair %u=%u is deleted, but not there", pair->uid[SIDE_LOCAL],
+                pair->uid[SIDE_REMOTE]);
+    return;
+  }
+  model_trace (m, "  database: no pair %u=%u", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
+  g_array_remove_index (m->db.pairs, known - &g_array_index (m->db.pairs, StorePair, 0));
+  m->db.writes++;
+}
+
+static void
+set_flags (Model *m, const SyncFlagChange *change, FlagsId flags)
+{
+  StorePair *pair = find_pair (m, SIDE_LOCAL, change->uid[SIDE_LOCAL]);
+
+  if (pair == NULL || pair->uid[SIDE_REMOTE] != change->uid[SIDE_REMOTE]) {
+    model_fail (m, "flags of %u=%u, which is no pair", change->uid[SIDE_LOCAL],
+                change->uid[SIDE_REMOTE]);
+    return;
+  }
+  if (pair->flags != flags)
+    model_trace (m, "  database: %u=%u agreed (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
+                 model_text (model_bits (flags)));
+  pair->flags = flags;
+  m->db.writes++;
+}
+
+static StoreHold *
+find_hold (GPtrArray *holds, Side side, guint32 uid)
+{
+  for (guint i = 0; i < holds->len; i++) {
+    StoreHold *hold = g_ptr_array_index (holds, i);
+
+    if (hold->side == side && hold->uid == uid)
+      return hold;
+  }
+  return NULL;
+}
+
+/* No longer due in this run either. */
+static void
+save_hold (Run *run, Side side, guint32 uid, StoreHoldKind kind)
+{
+  Model *m = run->m;
+  StoreHold *hold = find_hold (m->db.holds, side, uid);
+
+  if (hold == NULL) {
+    hold = g_new0 (StoreHold, 1);
+    hold->id = 1;
+    hold->mailbox = 1;
+    hold->side = side;
+    hold->uid = uid;
+    g_ptr_array_add (m->db.holds, hold);
+  }
+  hold->kind = kind;
+  m->db.writes++;
+  if (find_hold (run->holds, side, uid) == NULL)
+    g_ptr_array_add (run->holds, hold);
+  model_trace (m, "  database: %s %u is held", side_name (side), uid);
+}
+
+static void
+drop_hold (Run *run, StoreHold *hold)
+{
+  g_ptr_array_remove (run->holds, hold);
+  g_ptr_array_remove (run->m->db.holds, hold);
+  run->m->db.writes++;
+}
+
+static void
+add_intent (Run *run, StoreIntentKind kind, Side side, guint32 uid, FlagsId flags)
+{
+  StoreIntent *intent = g_new0 (StoreIntent, 1);
+
+  intent->id = run->m->db.intents->len + 1;
+  intent->kind = kind;
+  intent->mailbox = 1;
+  intent->side = side;
+  intent->uids = g_strdup_printf ("%u", uid);
+  intent->flags = flags;
+  intent->uidvalidity = run->delta[side]->uidvalidity;
+  intent->uidnext = run->delta[side]->uidnext;
+  g_ptr_array_add (run->m->db.intents, intent);
+}
+
+/* --- gather ---------------------------------------------------------------------------------- */
+
+static SyncDelta *
+select_mailbox (Run *run, Side side, gboolean full)
+{
+  const ModelServer *server = &run->m->server[side];
+  const ModelNumbers *base = &run->base[side];
+  SyncDelta *delta = sync_delta_new ();
+  gboolean known = base->uidvalidity == server->state.uidvalidity &&
+                   base->highestmodseq <= server->state.highestmodseq;
+
+  delta->uidvalidity = server->state.uidvalidity;
+  delta->uidnext = server->state.uidnext;
+  delta->highestmodseq = server->state.highestmodseq;
+  delta->exists = server->state.messages->len;
+  delta->read_only = server->read_only;
+  delta->mask.any_keyword = server->any_keyword && !server->read_only;
+  delta->mask.permitted = server->read_only ? 0 : model_flags (server->permanent);
+  delta->mask.refused = run->m->db.refused[side];
+  delta->full = full;
+  for (guint i = 0; i < server->state.messages->len; i++) {
+    const ModelMessage *message = &g_array_index (server->state.messages, ModelMessage, i);
+    SyncMessage known_as = {.uid = message->uid, .flags = model_flags (message->flags)};
+
+    if (full || (known && message->modseq > base->highestmodseq) || message->uid >= base->uidnext ||
+        uid_set_contains (run->due[side], message->uid))
+      g_array_append_val (delta->messages, known_as);
+  }
+  for (guint i = 0; !full && known && i < server->state.graves->len; i++) {
+    const ModelGrave *grave = &g_array_index (server->state.graves, ModelGrave, i);
+
+    if (grave->modseq > base->highestmodseq)
+      uid_set_add (delta->vanished, grave->uid);
+  }
+  return delta;
+}
+
+/* A pair's UID that is not there yet: the server was put back, whatever else its numbers say. */
+static gboolean
+has_pair_from (Model *m, Side side, guint32 uidnext)
+{
+  for (guint i = 0; i < m->db.pairs->len; i++) {
+    if (g_array_index (m->db.pairs, StorePair, i).uid[side] >= uidnext)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+gather (Run *run, Side side, gboolean full)
+{
+  const ModelNumbers *base = &run->base[side];
+  SyncDelta *delta;
+
+  full = full || base->highestmodseq == 0 || base->uidvalidity == 0;
+  for (;;) {
+    delta = select_mailbox (run, side, full);
+    delta->trust = SYNC_TRUST_PROVED;
+    if (base->uidvalidity == 0)
+      break;
+    if (delta->uidvalidity != base->uidvalidity || delta->uidnext < base->uidnext ||
+        has_pair_from (run->m, side, delta->uidnext))
+      delta->trust = SYNC_TRUST_NONE;
+    else if (delta->full || delta->highestmodseq < base->highestmodseq)
+      delta->trust = SYNC_TRUST_INFERRED;
+    if (delta->trust == SYNC_TRUST_PROVED || full)
+      break;
+    sync_delta_free (delta);
+    full = TRUE;
+  }
+  model_trace (run->m, "gather %s: UIDVALIDITY %u UIDNEXT %u HIGHESTMODSEQ %u since %u/%u/%u%s%s",
+               side_name (side), delta->uidvalidity, delta->uidnext, (guint)delta->highestmodseq,
+               base->uidvalidity, base->uidnext, (guint)base->highestmodseq,
+               delta->full ? ", all" : "",
+               delta->trust == SYNC_TRUST_NONE       ? ", no trust"
+               : delta->trust == SYNC_TRUST_INFERRED ? ", inferred"
+                                                     : "");
+  sync_delta_free (run->delta[side]);
+  run->delta[side] = delta;
+}
+
+static gboolean
+touches (const SyncDelta *delta, guint32 uid)
+{
+  return uid_set_contains (delta->vanished, uid) || sync_delta_find (delta, uid) != NULL;
+}
+
+static void
+load_pairs (Run *run)
+{
+  gboolean all = run->delta[SIDE_LOCAL]->full || run->delta[SIDE_REMOTE]->full;
+
+  g_array_set_size (run->pairs, 0);
+  for (guint i = 0; i < run->m->db.pairs->len; i++) {
+    const StorePair *pair = &g_array_index (run->m->db.pairs, StorePair, i);
+
+    if (all || touches (run->delta[SIDE_LOCAL], pair->uid[SIDE_LOCAL]) ||
+        touches (run->delta[SIDE_REMOTE], pair->uid[SIDE_REMOTE]))
+      g_array_append_vals (run->pairs, pair, 1);
+  }
+}
+
+/* --- plan ------------------------------------------------------------------------------------ */
+
+/* R5: as multisets, in UID order. */
+static void
+identify (Run *run)
+{
+  Model *m = run->m;
+  g_autoptr (UidSet) left = uid_set_copy (run->plan->unpaired[SIDE_REMOTE]);
+  UidIter iter, other;
+  guint32 local, remote;
+
+  g_array_set_size (run->matches, 0);
+  uid_iter_init (&iter, run->plan->unpaired[SIDE_LOCAL]);
+  while (uid_iter_next (&iter, &local)) {
+    const ModelMessage *message = model_find (m, SIDE_LOCAL, local);
+    gboolean found = FALSE;
+
+    uid_iter_init (&other, left);
+    while (message != NULL && !found && uid_iter_next (&other, &remote)) {
+      const ModelMessage *candidate = model_find (m, SIDE_REMOTE, remote);
+
+      found = candidate != NULL && candidate->id == message->id;
+    }
+    if (found) {
+      SyncMatch match = {{local, remote}};
+
+      g_array_append_val (run->matches, match);
+      uid_set_remove_range (left, remote, remote);
+      model_trace (m, "identified: %u=%u", local, remote);
+    }
+  }
+}
+
+/* What a fresh STATUS says. */
+static gboolean
+is_really_empty (Run *run, Side side)
+{
+  const ModelState *state = &run->m->server[side].state;
+
+  return state->messages->len == 0 && state->uidvalidity == run->delta[side]->uidvalidity &&
+         state->uidnext >= run->delta[side]->uidnext &&
+         state->highestmodseq >= run->delta[side]->highestmodseq;
+}
+
+static void
+call_planner (Run *run, SyncPlanInput *input)
+{
+  input->mailbox = "INBOX";
+  input->flags = model_flag_table ();
+  load_pairs (run);
+  input->pairs = run->pairs;
+  input->n_pairs = run->m->db.pairs->len;
+  input->intents = run->intents;
+  input->holds = run->holds;
+  input->matches = run->matches;
+  input->asked_twice = run->asked_twice;
+  for (Side side = 0; side < N_SIDES; side++) {
+    input->delta[side] = run->delta[side];
+    input->restless[side] = run->planned[side][1];
+    input->mass[side] = run->m->mass;
+  }
+  g_clear_pointer (&run->plan, sync_plan_free);
+  run->plan = sync_plan_mailbox (input);
+}
+
+static void
+gather_again (Run *run, SyncPlanInput *input, Side side, gboolean full)
+{
+  gather (run, side, full);
+  input->matched = FALSE;
+  g_array_set_size (run->matches, 0);
+}
+
+static void
+answer_question (Run *run, SyncPlanInput *input)
+{
+  const SyncPlan *plan = run->plan;
+  Model *m = run->m;
+
+  if (plan->need_full[SIDE_LOCAL] || plan->need_full[SIDE_REMOTE]) {
+    for (Side side = 0; side < N_SIDES; side++) {
+      if (!plan->need_full[side])
+        continue;
+      if (run->delta[side]->full)
+        model_fail (m, "%s is asked for all a second time", side_name (side));
+      gather_again (run, input, side, TRUE);
+    }
+  } else if (plan->need_again) {
+    model_trace (m, "asked again a second later");
+    model_land (m, G_MAXUINT);
+    run->asked_twice = TRUE;
+    for (Side side = 0; side < N_SIDES; side++)
+      gather_again (run, input, side, run->delta[side]->full);
+  } else if (plan->need_match) {
+    if (input->matched)
+      model_fail (m, "identity is asked for a second time");
+    input->matched = TRUE;
+    identify (run);
+  } else {
+    for (Side side = 0; side < N_SIDES; side++) {
+      if (!plan->need_confirm[side])
+        continue;
+      input->confirmed[side] = is_really_empty (run, side);
+      if (!input->confirmed[side])
+        gather_again (run, input, side, run->delta[side]->full);
+    }
+  }
+}
+
+/* FALSE: crashed, or the planner never has enough. */
+static gboolean
+make_plan (Run *run)
+{
+  SyncPlanInput input = {0};
+
+  for (guint i = 0;; i++) {
+    if (model_boundary (run->m))
+      return FALSE;
+    call_planner (run, &input);
+    if (!sync_plan_has_question (run->plan))
+      return TRUE;
+    run->m->asked = TRUE;
+    if (i == MAX_QUESTIONS) {
+      model_fail (run->m, "the planner still has questions after %u answers", i);
+      return FALSE;
+    }
+    answer_question (run, &input);
+  }
+}
+
+static void
+trace_plan (Run *run)
+{
+  Model *m = run->m;
+  const SyncPlan *plan = run->plan;
+
+  if (m->trace == NULL)
+    return;
+  model_trace (m, "plan:%s%s%s", plan->reset ? " reset" : "", plan->waiting ? " waiting" : "",
+               sync_plan_is_empty (plan) ? " nothing" : "");
+  for (guint i = 0; i < plan->pairs->len; i++)
+    model_trace (m, "  match %u=%u", g_array_index (plan->pairs, StorePair, i).uid[0],
+                 g_array_index (plan->pairs, StorePair, i).uid[1]);
+  for (guint i = 0; i < plan->forget->len; i++)
+    model_trace (m, "  forget %u=%u", g_array_index (plan->forget, StorePair, i).uid[0],
+                 g_array_index (plan->forget, StorePair, i).uid[1]);
+  for (guint i = 0; i < plan->flags->len; i++) {
+    const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
+
+    model_trace (m, "  flags %u=%u (%s) -> (%s)%s%s", change->uid[0], change->uid[1],
+                 model_text (model_bits (change->base)), model_text (model_bits (change->agreed)),
+                 change->send[SIDE_LOCAL] ? " to local" : "",
+                 change->send[SIDE_REMOTE] ? " to remote" : "");
+  }
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < plan->expunge[side]->len; i++)
+      model_trace (m, "  expunge %s %u", side_name (side),
+                   g_array_index (plan->expunge[side], StorePair, i).uid[side]);
+    for (guint i = 0; i < plan->copy[side]->len; i++)
+      model_trace (m, "  copy %s %u", side_name (side),
+                   g_array_index (plan->copy[side], SyncMessage, i).uid);
+  }
+}
+
+/* --- the transaction before the effects ------------------------------------------------------ */
+
+static void
+write_intents (Run *run)
+{
+  const SyncPlan *plan = run->plan;
+
+  g_ptr_array_set_size (run->m->db.intents, 0);
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < plan->expunge[side]->len; i++)
+      add_intent (run, STORE_INTENT_EXPUNGE, side,
+                  g_array_index (plan->expunge[side], StorePair, i).uid[side], 0);
+    for (guint i = 0; i < plan->copy[side]->len; i++)
+      add_intent (run, STORE_INTENT_COPY, side_other (side),
+                  g_array_index (plan->copy[side], SyncMessage, i).uid,
+                  g_array_index (plan->copy[side], SyncMessage, i).flags);
+    for (guint i = 0; i < plan->flags->len; i++) {
+      const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
+
+      if (change->send[side])
+        add_intent (run, STORE_INTENT_FLAGS, side, change->uid[side], change->agreed);
+    }
+  }
+}
+
+/* A pair is worth nothing without its UIDVALIDITY; numbers that are not believed must not be
+ * believed after a crash either, when the server's own may have passed them. */
+static void
+write_uidvalidity (Run *run)
+{
+  Model *m = run->m;
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    ModelNumbers *saved = &m->db.saved[side];
+
+    if (saved->uidvalidity != run->delta[side]->uidvalidity || run->plan->reset)
+      run->base[side] = *saved = (ModelNumbers){.uidvalidity = run->delta[side]->uidvalidity};
+    else if (run->delta[side]->highestmodseq < saved->highestmodseq)
+      run->base[side].highestmodseq = saved->highestmodseq = 0;
+    if (run->delta[side]->trust != SYNC_TRUST_PROVED)
+      m->server[side].renumbered = FALSE;
+  }
+}
+
+static void
+drop_holds_of_old_uids (Run *run)
+{
+  for (guint i = run->m->db.holds->len; i > 0; i--) {
+    StoreHold *hold = g_ptr_array_index (run->m->db.holds, i - 1);
+
+    if (run->delta[hold->side]->trust == SYNC_TRUST_NONE)
+      drop_hold (run, hold);
+  }
+}
+
+static void
+write_plan (Run *run)
+{
+  const SyncPlan *plan = run->plan;
+  Model *m = run->m;
+
+  write_uidvalidity (run);
+  drop_holds_of_old_uids (run);
+  if (plan->reset) {
+    g_array_set_size (m->db.pairs, 0);
+    m->db.writes++;
+  }
+  for (guint i = 0; i < plan->forget->len; i++)
+    delete_pair (m, &g_array_index (plan->forget, StorePair, i));
+  for (guint i = 0; i < plan->pairs->len; i++)
+    insert_pair (m, &g_array_index (plan->pairs, StorePair, i));
+  for (guint i = 0; i < plan->flags->len; i++) {
+    const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
+    gboolean sends = change->send[SIDE_LOCAL] || change->send[SIDE_REMOTE];
+
+    set_flags (m, change, sends ? change->base : change->agreed);
+  }
+  for (Side side = 0; side < N_SIDES; side++) {
+    UidIter iter;
+    guint32 uid;
+
+    uid_iter_init (&iter, plan->unstable[side]);
+    while (uid_iter_next (&iter, &uid))
+      save_hold (run, side, uid, STORE_HOLD_UNSTABLE);
+  }
+}
+
+/* --- effects --------------------------------------------------------------------------------- */
+
+typedef enum {
+  EFFECT_DELETED, /* UID STORE +FLAGS (\Deleted) */
+  EFFECT_FLAGS,   /* UID STORE FLAGS */
+  EFFECT_APPEND,
+  EFFECT_EXPUNGE, /* UID EXPUNGE: the second chain */
+} EffectKind;
+
+typedef struct {
+  EffectKind kind;
+  Side side;
+  guint index; /* in the plan's expunge[side], flags, copy[other] */
+} Effect;
+
+static void
+note_planned (Run *run, Side side, guint32 uid)
+{
+  uid_set_add (run->planned[side][uid_set_contains (run->planned[side][0], uid)], uid);
+}
+
+static void
+do_deleted (Run *run, const Effect *effect, GArray *second)
+{
+  const StorePair *pair =
+      &g_array_index (run->plan->expunge[effect->side], StorePair, effect->index);
+  ModelMessage *message = model_find (run->m, effect->side, pair->uid[effect->side]);
+  Effect expunge = {EFFECT_EXPUNGE, effect->side, effect->index};
+
+  model_trace (run->m, "STORE +\\Deleted %s %u", side_name (effect->side), pair->uid[effect->side]);
+  if (message != NULL && message->modseq > run->delta[effect->side]->highestmodseq) {
+    model_trace (run->m, "  MODIFIED");
+    run->unconfirmed = TRUE;
+    return;
+  }
+  if (message != NULL)
+    model_store (run->m, effect->side, message, message->flags | MODEL_DELETED);
+  g_array_append_val (second, expunge);
+}
+
+static void
+do_flags (Run *run, const Effect *effect)
+{
+  Model *m = run->m;
+  Side side = effect->side;
+  SyncFlagChange *change = &g_array_index (run->plan->flags, SyncFlagChange, effect->index);
+  ModelMessage *message = model_find (m, side, change->uid[side]);
+  guint list = model_bits (change->list[side]);
+  guint dropped = 0;
+
+  model_trace (m, "STORE %s %u (%s)", side_name (side), change->uid[side], model_text (list));
+  if (list & ~(model_keeps (&m->server[side]) | m->server[side].drops))
+    model_fail (m, "%s is sent a flag that it does not offer to keep", side_name (side));
+  if (message != NULL && message->modseq > run->delta[side]->highestmodseq) {
+    model_trace (m, "  MODIFIED");
+    run->unconfirmed = TRUE;
+    return;
+  }
+  if (message != NULL) {
+    model_store (m, side, message, list);
+    dropped = list & ~message->flags;
+  }
+  if (run->crashed)
+    return;
+  m->db.refused[side] = model_flags (model_bits (m->db.refused[side]) | dropped);
+  change->send[side] = FALSE;
+  if (!change->send[side_other (side)])
+    set_flags (m, change, change->agreed);
+}
+
+static void
+do_append (Run *run, const Effect *effect)
+{
+  Model *m = run->m;
+  Side from = side_other (effect->side);
+  const SyncMessage *copy = &g_array_index (run->plan->copy[from], SyncMessage, effect->index);
+  const ModelMessage *source = model_find (m, from, copy->uid);
+  guint flags = model_bits (
+      flag_table_mask (model_flag_table (), copy->flags, &run->delta[effect->side]->mask));
+  StorePair pair = {.flags = copy->flags};
+  guint dropped;
+
+  model_trace (m, "APPEND %s of %s %u", side_name (effect->side), side_name (from), copy->uid);
+  if (source == NULL) {
+    run->unconfirmed = TRUE;
+  } else if (model_refuses (&m->server[effect->side], source->id)) {
+    model_trace (m, "  NO");
+    if (!run->crashed)
+      save_hold (run, from, copy->uid, STORE_HOLD_REFUSED);
+  } else if (run->crashed && model_chance (m, 2)) {
+    ModelMessage late = {.id = source->id, .flags = flags, .modseq = m->runs};
+
+    model_trace (m, "  cut off, may land later");
+    g_array_append_val (m->server[effect->side].landing, late);
+  } else {
+    pair.uid[from] = copy->uid;
+    pair.uid[effect->side] = model_append (m, effect->side, source->id, flags, TRUE);
+    dropped = flags & ~model_keeps (&m->server[effect->side]);
+    if (run->crashed)
+      return;
+    m->db.refused[effect->side] = model_flags (model_bits (m->db.refused[effect->side]) | dropped);
+    if (m->server[effect->side].appenduid)
+      insert_pair (m, &pair);
+    else
+      run->unconfirmed = TRUE;
+  }
+}
+
+static void
+do_expunge (Run *run, const Effect *effect)
+{
+  Model *m = run->m;
+  const StorePair *pair =
+      &g_array_index (run->plan->expunge[effect->side], StorePair, effect->index);
+  const ModelMessage *message = model_find (m, effect->side, pair->uid[effect->side]);
+
+  model_trace (m, "UID EXPUNGE %s %u", side_name (effect->side), pair->uid[effect->side]);
+  if (message != NULL && !(message->flags & MODEL_DELETED)) {
+    run->unconfirmed = TRUE;
+    return;
+  }
+  if (message != NULL) {
+    const ModelHistory *h = &m->history[message->id];
+
+    if (h->expunged[SIDE_LOCAL] + h->expunged[SIDE_REMOTE] == 0)
+      model_fail (m, "message %u is expunged, and no client did so", message->id);
+    model_expunge (m, effect->side, pair->uid[effect->side]);
+  }
+  if (!run->crashed)
+    delete_pair (m, pair);
+}
+
+/* Two connections: each in its order, both at once. After a crash what was sent already may still
+ * be done, and nobody hears of it. */
+static void
+do_effects (Run *run, GArray *queue[N_SIDES], GArray *second[N_SIDES])
+{
+  Model *m = run->m;
+  guint next[N_SIDES] = {0, 0};
+  gboolean cut[N_SIDES] = {FALSE, FALSE};
+
+  while (m->failure == NULL) {
+    Side side = model_random (m, N_SIDES);
+    const Effect *effect;
+
+    if (next[side] == queue[side]->len || cut[side])
+      side = side_other (side);
+    if (next[side] == queue[side]->len || cut[side])
+      return;
+    effect = &g_array_index (queue[side], Effect, next[side]);
+    if (!run->crashed && model_boundary (m)) {
+      model_trace (m, "CRASH");
+      run->crashed = TRUE;
+    }
+    if (run->crashed && model_chance (m, 2)) {
+      cut[side] = TRUE;
+      continue;
+    }
+    next[side]++;
+    if (m->server[side].read_only)
+      model_fail (m, "%s is read-only and is written to", side_name (side));
+    if (effect->kind == EFFECT_DELETED)
+      do_deleted (run, effect, second[side]);
+    else if (effect->kind == EFFECT_FLAGS)
+      do_flags (run, effect);
+    else if (effect->kind == EFFECT_APPEND)
+      do_append (run, effect);
+    else
+      do_expunge (run, effect);
+  }
+}
+
+static void
+queue_first_chain (Run *run, GArray *queue[N_SIDES])
+{
+  const SyncPlan *plan = run->plan;
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < plan->expunge[side]->len; i++) {
+      Effect effect = {EFFECT_DELETED, side, i};
+
+      g_array_append_val (queue[side], effect);
+      note_planned (run, side, g_array_index (plan->expunge[side], StorePair, i).uid[side]);
+    }
+    for (guint i = 0; i < plan->flags->len; i++) {
+      Effect effect = {EFFECT_FLAGS, side, i};
+      const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
+
+      if (!change->send[side])
+        continue;
+      g_array_append_val (queue[side], effect);
+      note_planned (run, side, change->uid[side]);
+    }
+    for (guint i = 0; i < plan->copy[side]->len; i++) {
+      Effect effect = {EFFECT_APPEND, side_other (side), i};
+
+      g_array_append_val (queue[side_other (side)], effect);
+      note_planned (run, side, g_array_index (plan->copy[side], SyncMessage, i).uid);
+    }
+  }
+}
+
+static void
+apply (Run *run)
+{
+  GArray *queue[N_SIDES], *second[N_SIDES];
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    queue[side] = g_array_new (FALSE, FALSE, sizeof (Effect));
+    second[side] = g_array_new (FALSE, FALSE, sizeof (Effect));
+  }
+  queue_first_chain (run, queue);
+  do_effects (run, queue, second);
+  if (!run->crashed)
+    do_effects (run, second, second);
+  for (Side side = 0; side < N_SIDES; side++) {
+    g_array_unref (queue[side]);
+    g_array_unref (second[side]);
+  }
+}
+
+/* --- a run ----------------------------------------------------------------------------------- */
+
+static void
+take_numbers (ModelNumbers numbers[N_SIDES], Run *run)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const SyncDelta *delta = run->delta[side];
+
+    numbers[side] = (ModelNumbers){delta->uidvalidity, delta->uidnext, delta->highestmodseq};
+  }
+}
+
+static void
+drop_done_holds (Run *run)
+{
+  for (guint i = run->m->db.holds->len; i > 0; i--) {
+    StoreHold *hold = g_ptr_array_index (run->m->db.holds, i - 1);
+    gboolean held = find_hold (run->holds, hold->side, hold->uid) != NULL;
+
+    if (!held || sync_delta_is_gone (run->delta[hold->side], hold->uid))
+      drop_hold (run, hold);
+  }
+}
+
+/* Every consequence of what the deltas told is done. */
+static void
+settle (Run *run)
+{
+  Model *m = run->m;
+  ModelNumbers numbers[N_SIDES];
+
+  if (m->db.intents->len > 0) {
+    g_ptr_array_set_size (m->db.intents, 0);
+    m->db.writes++;
+  }
+  if (run->plan->waiting)
+    return;
+  drop_done_holds (run);
+  take_numbers (numbers, run);
+  if (memcmp (numbers, m->db.saved, sizeof numbers) != 0) {
+    memcpy (m->db.saved, numbers, sizeof numbers);
+    m->db.writes++;
+    model_trace (m, "  database: numbers saved");
+  }
+  m->server[SIDE_LOCAL].renumbered = m->server[SIDE_REMOTE].renumbered = FALSE;
+}
+
+static void
+copy_intents (Run *run)
+{
+  g_ptr_array_set_size (run->intents, 0);
+  for (guint i = 0; i < run->m->db.intents->len; i++) {
+    const StoreIntent *intent = g_ptr_array_index (run->m->db.intents, i);
+    StoreIntent *copy = g_new0 (StoreIntent, 1);
+
+    *copy = *intent;
+    copy->uids = g_strdup (intent->uids);
+    g_ptr_array_add (run->intents, copy);
+  }
+}
+
+/* TRUE: at rest. */
+static gboolean
+pass (Run *run, gboolean *again)
+{
+  Model *m = run->m;
+
+  run->unconfirmed = FALSE;
+  copy_intents (run);
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (model_boundary (m))
+      return FALSE;
+    gather (run, side, FALSE);
+  }
+  if (!make_plan (run) || model_boundary (m))
+    return FALSE;
+  trace_plan (run);
+  m->waited |= run->plan->waiting;
+  write_plan (run);
+  if (!sync_plan_has_effect (run->plan)) {
+    settle (run);
+    return TRUE;
+  }
+  write_intents (run);
+  apply (run);
+  if (run->crashed)
+    return FALSE;
+  if (!run->unconfirmed && !run->plan->waiting) {
+    take_numbers (run->base, run);
+    g_ptr_array_set_size (m->db.intents, 0);
+  }
+  *again = TRUE;
+  return FALSE;
+}
+
+/* Which holds are tried again, and all that is to be asked for that. */
+static void
+split_holds (Run *run)
+{
+  Model *m = run->m;
+
+  for (guint i = 0; i < m->db.holds->len; i++) {
+    StoreHold *hold = g_ptr_array_index (m->db.holds, i);
+    const StorePair *pair = find_pair (m, hold->side, hold->uid);
+
+    if (!(hold->kind == STORE_HOLD_UNSTABLE && (m->acts == 0 || model_chance (m, 2))) &&
+        !(hold->kind == STORE_HOLD_REFUSED && m->acts > 0 && model_chance (m, 4))) {
+      g_ptr_array_add (run->holds, hold);
+      continue;
+    }
+    model_trace (m, "%s %u is held no longer", side_name (hold->side), hold->uid);
+    uid_set_add (run->due[hold->side], hold->uid);
+    if (pair != NULL)
+      uid_set_add (run->due[side_other (hold->side)], pair->uid[side_other (hold->side)]);
+  }
+}
+
+gboolean
+model_run (Model *m)
+{
+  Run run = {.m = m};
+  gboolean again = TRUE, rest = FALSE;
+
+  m->runs++;
+  model_trace (m, "--- run %u", m->runs);
+  run.pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  run.matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
+  run.intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
+  run.holds = g_ptr_array_new ();
+  for (Side side = 0; side < N_SIDES; side++) {
+    run.base[side] = m->db.saved[side];
+    run.due[side] = uid_set_new ();
+    run.planned[side][0] = uid_set_new ();
+    run.planned[side][1] = uid_set_new ();
+  }
+  split_holds (&run);
+  m->asked = FALSE;
+  for (m->passes = 0; m->passes < MAX_PASSES && again && m->failure == NULL; m->passes++) {
+    again = FALSE;
+    model_trace (m, "- pass %u", m->passes + 1);
+    rest = pass (&run, &again);
+  }
+  m->quiet = rest;
+  for (Side side = 0; side < N_SIDES; side++) {
+    m->quiet = m->quiet && run.delta[side]->highestmodseq == m->server[side].state.highestmodseq;
+    sync_delta_free (run.delta[side]);
+    uid_set_free (run.due[side]);
+    uid_set_free (run.planned[side][0]);
+    uid_set_free (run.planned[side][1]);
+  }
+  g_array_unref (run.pairs);
+  g_array_unref (run.matches);
+  g_ptr_array_unref (run.intents);
+  g_ptr_array_unref (run.holds);
+  sync_plan_free (run.plan);
+  model_land (m, m->runs); /* a second has passed since the one before */
+  return rest;
+}

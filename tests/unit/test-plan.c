@@ -1,0 +1,1303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/plan.h"
+
+#include <string.h>
+
+/* Each case states what both sides and the database have, and the plan as one line of words. The
+ * line leaves out what is not the case's point: agreed flags are checked by settled(), which does
+ * what the plan says and plans again. */
+
+typedef struct {
+  FlagTable *flags;
+  SyncDelta *delta[N_SIDES];
+  GArray *pairs;
+  GPtrArray *intents;
+  GPtrArray *holds;
+  GArray *matches;
+  UidSet *restless[N_SIDES];
+  gint64 exists[N_SIDES]; /* -1: what fits */
+  gint64 n_pairs;         /* -1: those named */
+  SyncPlanInput input;
+  SyncPlan *plan;
+} Case;
+
+#define L      SIDE_LOCAL
+#define R      SIDE_REMOTE
+#define SYSTEM "\\Answered \\Deleted \\Draft \\Flagged \\Seen"
+
+static FlagsId
+flags_of (Case *c, const char *text)
+{
+  return flag_table_intern_text (c->flags, text);
+}
+
+static Case *
+case_new (void)
+{
+  Case *c = g_new0 (Case, 1);
+
+  c->flags = flag_table_new ();
+  c->pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  c->intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
+  c->holds = g_ptr_array_new_with_free_func ((GDestroyNotify)store_hold_free);
+  c->matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
+  c->n_pairs = -1;
+  for (Side side = 0; side < N_SIDES; side++) {
+    SyncDelta *delta = sync_delta_new ();
+
+    delta->uidvalidity = 100 + side;
+    delta->uidnext = 1000;
+    delta->highestmodseq = 5000;
+    delta->trust = SYNC_TRUST_PROVED;
+    delta->mask =
+        (FlagMask){.any_keyword = TRUE, .permitted = flag_table_intern_text (c->flags, SYSTEM)};
+    c->delta[side] = delta;
+    c->restless[side] = uid_set_new ();
+    c->exists[side] = -1;
+  }
+  return c;
+}
+
+static void
+case_free (Case *c)
+{
+  g_clear_pointer (&c->plan, sync_plan_free);
+  for (Side side = 0; side < N_SIDES; side++) {
+    sync_delta_free (c->delta[side]);
+    uid_set_free (c->restless[side]);
+  }
+  g_array_unref (c->pairs);
+  g_array_unref (c->matches);
+  g_ptr_array_unref (c->intents);
+  g_ptr_array_unref (c->holds);
+  flag_table_free (c->flags);
+  g_free (c);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Case, case_free)
+
+/* Messages and pairs are named in ascending order of (local) UID. */
+static void
+message (Case *c, Side side, guint32 uid, const char *flags)
+{
+  SyncMessage m = {.uid = uid, .flags = flags_of (c, flags)};
+
+  g_array_append_val (c->delta[side]->messages, m);
+}
+
+static void
+pair (Case *c, guint32 local, guint32 remote, const char *flags)
+{
+  StorePair p = {.uid = {local, remote}, .flags = flags_of (c, flags)};
+
+  g_array_append_val (c->pairs, p);
+}
+
+static void
+gone (Case *c, Side side, guint32 uid)
+{
+  uid_set_add (c->delta[side]->vanished, uid);
+}
+
+static void
+full (Case *c, Side side, SyncTrust trust)
+{
+  c->delta[side]->full = TRUE;
+  c->delta[side]->trust = trust;
+}
+
+static void
+match (Case *c, guint32 local, guint32 remote)
+{
+  SyncMatch m = {{local, remote}};
+
+  g_array_append_val (c->matches, m);
+}
+
+static void
+intent (Case *c, StoreIntentKind kind, Side side, const char *uids, const char *flags)
+{
+  StoreIntent *i = g_new0 (StoreIntent, 1);
+
+  i->id = c->intents->len + 1;
+  i->kind = kind;
+  i->mailbox = 1;
+  i->side = side;
+  i->uids = g_strdup (uids);
+  i->flags = flags_of (c, flags);
+  i->uidvalidity = c->delta[side]->uidvalidity;
+  i->uidnext = 500;
+  g_ptr_array_add (c->intents, i);
+}
+
+static void
+hold (Case *c, Side side, guint32 uid, StoreHoldKind kind)
+{
+  StoreHold *h = g_new0 (StoreHold, 1);
+
+  h->id = c->holds->len + 1;
+  h->mailbox = 1;
+  h->side = side;
+  h->uid = uid;
+  h->kind = kind;
+  h->reason = g_strdup ("NO");
+  g_ptr_array_add (c->holds, h);
+}
+
+static gboolean
+is_held (Case *c, Side side, guint32 uid)
+{
+  for (guint i = 0; i < c->holds->len; i++) {
+    StoreHold *h = g_ptr_array_index (c->holds, i);
+
+    if (h->side == side && h->uid == uid)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static StorePair *
+find_pair (GArray *pairs, Side side, guint32 uid)
+{
+  for (guint i = 0; i < pairs->len; i++) {
+    StorePair *p = &g_array_index (pairs, StorePair, i);
+
+    if (p->uid[side] == uid)
+      return p;
+  }
+  return NULL;
+}
+
+/* The EXISTS that goes with the rest. */
+static guint32
+count (Case *c, Side side)
+{
+  SyncDelta *delta = c->delta[side];
+  guint n = 0;
+
+  if (delta->full)
+    return delta->messages->len;
+  for (guint i = 0; i < c->pairs->len; i++)
+    n += !sync_delta_is_gone (delta, g_array_index (c->pairs, StorePair, i).uid[side]);
+  for (guint i = 0; i < c->holds->len; i++) {
+    StoreHold *h = g_ptr_array_index (c->holds, i);
+
+    n += h->side == side && !sync_delta_is_gone (delta, h->uid) &&
+         find_pair (c->pairs, side, h->uid) == NULL;
+  }
+  for (guint i = 0; i < delta->messages->len; i++) {
+    guint32 uid = g_array_index (delta->messages, SyncMessage, i).uid;
+
+    n += find_pair (c->pairs, side, uid) == NULL && !is_held (c, side, uid);
+  }
+  return n;
+}
+
+static void
+plan (Case *c)
+{
+  SyncPlanInput *input = &c->input;
+
+  input->mailbox = "INBOX";
+  input->flags = c->flags;
+  input->pairs = c->pairs;
+  input->n_pairs = c->n_pairs < 0 ? c->pairs->len : (guint64)c->n_pairs;
+  input->intents = c->intents;
+  input->holds = c->holds;
+  input->matches = input->matched ? c->matches : NULL;
+  for (Side side = 0; side < N_SIDES; side++) {
+    c->delta[side]->exists = c->exists[side] < 0 ? count (c, side) : (guint32)c->exists[side];
+    input->delta[side] = c->delta[side];
+    input->restless[side] = uid_set_is_empty (c->restless[side]) ? NULL : c->restless[side];
+  }
+  g_clear_pointer (&c->plan, sync_plan_free);
+  c->plan = sync_plan_mailbox (input);
+}
+
+static void
+describe_pairs (GString *s, const char *what, GArray *pairs)
+{
+  for (guint i = 0; i < pairs->len; i++) {
+    StorePair *p = &g_array_index (pairs, StorePair, i);
+
+    g_string_append_printf (s, "; %s %u=%u", what, p->uid[L], p->uid[R]);
+  }
+}
+
+static void
+describe_questions (Case *c, GString *s)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (c->plan->need_full[side])
+      g_string_append_printf (s, "; full %s", side_name (side));
+    if (c->plan->need_confirm[side])
+      g_string_append_printf (s, "; confirm %s", side_name (side));
+  }
+  if (c->plan->need_again)
+    g_string_append (s, "; again");
+  if (c->plan->need_match) {
+    g_autofree char *local = uid_set_to_string (c->plan->unpaired[L]);
+    g_autofree char *remote = uid_set_to_string (c->plan->unpaired[R]);
+
+    g_string_append_printf (s, "; match %s with %s", local, remote);
+  }
+}
+
+static void
+describe_flags (Case *c, GString *s)
+{
+  for (guint i = 0; i < c->plan->flags->len; i++) {
+    SyncFlagChange *f = &g_array_index (c->plan->flags, SyncFlagChange, i);
+
+    g_string_append_printf (s, "; flags %u=%u", f->uid[L], f->uid[R]);
+    if (!f->send[L] && !f->send[R])
+      g_string_append_printf (s, " agreed (%s)", flag_table_text (c->flags, f->agreed));
+    for (Side side = 0; side < N_SIDES; side++) {
+      if (f->send[side])
+        g_string_append_printf (s, " to %s (%s)", side_name (side),
+                                flag_table_text (c->flags, f->list[side]));
+    }
+  }
+}
+
+static void
+describe_conflicts (Case *c, GString *s)
+{
+  for (guint i = 0; i < c->plan->conflicts->len; i++) {
+    SyncConflict *k = g_ptr_array_index (c->plan->conflicts, i);
+
+    g_string_append_printf (s, "; conflict %s", k->kind);
+    if (strcmp (k->kind, "flags") == 0)
+      g_string_append_printf (
+          s, " %u=%u (%s)+(%s)=(%s)", k->uid[L], k->uid[R], flag_table_text (c->flags, k->flags[L]),
+          flag_table_text (c->flags, k->flags[R]), flag_table_text (c->flags, k->result));
+    else
+      g_string_append_printf (s, " %s", side_name (k->side));
+    if (strcmp (k->kind, "delete-vs-change") == 0)
+      g_string_append_printf (s, " %u=%u", k->uid[L], k->uid[R]);
+    if (strcmp (k->kind, "mass-deletion") == 0)
+      g_string_append_printf (s, " %" G_GUINT64_FORMAT, k->count);
+  }
+}
+
+static char *
+describe (Case *c)
+{
+  GString *s = g_string_new (NULL);
+  SyncPlan *p = c->plan;
+
+  describe_questions (c, s);
+  if (!sync_plan_has_question (p)) {
+    if (p->reset)
+      g_string_append (s, "; reset");
+    describe_pairs (s, "pair", p->pairs);
+    describe_pairs (s, "forget", p->forget);
+    describe_flags (c, s);
+    for (Side side = 0; side < N_SIDES; side++) {
+      g_autofree char *what = g_strconcat ("expunge ", side_name (side), NULL);
+
+      describe_pairs (s, what, p->expunge[side]);
+    }
+    for (Side side = 0; side < N_SIDES; side++) {
+      for (guint i = 0; i < p->copy[side]->len; i++) {
+        SyncMessage *m = &g_array_index (p->copy[side], SyncMessage, i);
+
+        g_string_append_printf (s, "; copy %s %u (%s)", side_name (side), m->uid,
+                                flag_table_text (c->flags, m->flags));
+      }
+    }
+    describe_conflicts (c, s);
+    if (p->waiting)
+      g_string_append (s, "; waiting");
+  }
+  if (s->len == 0)
+    g_string_append (s, "; nothing");
+  g_string_erase (s, 0, 2);
+  return g_string_free (s, FALSE);
+}
+
+static void
+expect (Case *c, const char *expected)
+{
+  g_autofree char *got = NULL;
+
+  plan (c);
+  got = describe (c);
+  g_assert_cmpstr (got, ==, expected);
+}
+
+/* --- doing what the plan says --- */
+
+static void
+store_flags_at (Case *c, Side side, guint32 uid, FlagsId list)
+{
+  SyncMessage *m = sync_delta_find (c->delta[side], uid);
+  FlagsId kept = flag_table_mask (c->flags, list, &c->delta[side]->mask);
+
+  g_assert_cmpuint (kept, ==, list); /* nothing is sent that the side cannot keep */
+  if (m != NULL) {
+    m->flags = kept;
+  } else {
+    SyncMessage changed = {.uid = uid, .flags = kept};
+    guint at = 0;
+
+    while (at < c->delta[side]->messages->len &&
+           g_array_index (c->delta[side]->messages, SyncMessage, at).uid < uid)
+      at++;
+    g_array_insert_val (c->delta[side]->messages, at, changed);
+  }
+}
+
+static void
+drop_pair (Case *c, const StorePair *p)
+{
+  for (guint i = 0; i < c->pairs->len; i++) {
+    if (g_array_index (c->pairs, StorePair, i).uid[L] == p->uid[L] &&
+        g_array_index (c->pairs, StorePair, i).uid[R] == p->uid[R]) {
+      g_array_remove_index (c->pairs, i);
+      return;
+    }
+  }
+  g_assert_not_reached ();
+}
+
+static void
+remove_message (Case *c, Side side, guint32 uid)
+{
+  for (guint i = 0; i < c->delta[side]->messages->len; i++) {
+    if (g_array_index (c->delta[side]->messages, SyncMessage, i).uid == uid) {
+      g_array_remove_index (c->delta[side]->messages, i);
+      break;
+    }
+  }
+  uid_set_add (c->delta[side]->vanished, uid);
+}
+
+static int
+by_local (gconstpointer a, gconstpointer b)
+{
+  const StorePair *x = a, *y = b;
+
+  return (x->uid[L] > y->uid[L]) - (x->uid[L] < y->uid[L]);
+}
+
+static void
+insert_pair (Case *c, const StorePair *p)
+{
+  g_assert_null (find_pair (c->pairs, L, p->uid[L]));
+  g_assert_null (find_pair (c->pairs, R, p->uid[R]));
+  g_array_append_vals (c->pairs, p, 1);
+  g_array_sort (c->pairs, by_local);
+}
+
+static void
+do_copies (Case *c, Side from)
+{
+  for (guint i = 0; i < c->plan->copy[from]->len; i++) {
+    SyncMessage m = g_array_index (c->plan->copy[from], SyncMessage, i);
+    SyncDelta *to = c->delta[side_other (from)];
+    SyncMessage copy = {.uid = to->uidnext++,
+                        .flags = flag_table_mask (c->flags, m.flags, &to->mask)};
+    StorePair p = {.flags = m.flags};
+
+    p.uid[from] = m.uid;
+    p.uid[side_other (from)] = copy.uid;
+    g_array_append_val (to->messages, copy);
+    insert_pair (c, &p);
+  }
+}
+
+/* Carries the plan out as if nobody else were there, and proves that the next one is empty. */
+static void
+settled (Case *c)
+{
+  SyncPlan *p = c->plan;
+
+  if (p->reset)
+    g_array_set_size (c->pairs, 0);
+  for (guint i = 0; i < p->forget->len; i++)
+    drop_pair (c, &g_array_index (p->forget, StorePair, i));
+  for (guint i = 0; i < p->pairs->len; i++)
+    insert_pair (c, &g_array_index (p->pairs, StorePair, i));
+  for (guint i = 0; i < p->flags->len; i++) {
+    SyncFlagChange *f = &g_array_index (p->flags, SyncFlagChange, i);
+    StorePair *changed = find_pair (c->pairs, L, f->uid[L]);
+
+    g_assert_nonnull (changed);
+    changed->flags = f->agreed;
+    for (Side side = 0; side < N_SIDES; side++) {
+      if (f->send[side])
+        store_flags_at (c, side, f->uid[side], f->list[side]);
+    }
+  }
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < p->expunge[side]->len; i++) {
+      StorePair *e = &g_array_index (p->expunge[side], StorePair, i);
+
+      remove_message (c, side, e->uid[side]);
+      drop_pair (c, e);
+    }
+  }
+  do_copies (c, L);
+  do_copies (c, R);
+  for (Side side = 0; side < N_SIDES; side++) {
+    c->delta[side]->trust = SYNC_TRUST_PROVED;
+    c->exists[side] = -1;
+  }
+  g_ptr_array_set_size (c->intents, 0);
+  c->n_pairs = -1;
+  c->input = (SyncPlanInput){0};
+  expect (c, "nothing");
+  g_assert_true (sync_plan_is_empty (c->plan));
+}
+
+/* --- new messages --- */
+
+static void
+test_copy_from_one_side_asks_nothing (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_INFERRED);
+  full (c, R, SYNC_TRUST_INFERRED);
+  message (c, L, 1, "\\Seen Work");
+  message (c, L, 4, "");
+  expect (c, "copy local 1 (\\Seen Work); copy local 4 ()");
+  g_assert_true (sync_plan_has_effect (c->plan));
+  g_assert_false (sync_plan_has_question (c->plan));
+  settled (c);
+}
+
+static void
+test_copy_both_ways_after_identity (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_INFERRED);
+  full (c, R, SYNC_TRUST_INFERRED);
+  message (c, L, 1, "\\Seen");
+  message (c, L, 2, "");
+  message (c, R, 7, "Work");
+  expect (c, "match 1:2 with 7");
+  g_assert_true (sync_plan_has_question (c->plan));
+  c->input.matched = TRUE;
+  expect (c, "copy local 1 (\\Seen); copy local 2 (); copy remote 7 (Work)");
+  settled (c);
+}
+
+static void
+test_matched_pairs_take_the_union_silently (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_INFERRED);
+  full (c, R, SYNC_TRUST_INFERRED);
+  message (c, L, 1, "\\Seen");
+  message (c, L, 2, "\\Flagged");
+  message (c, R, 1, "Work");
+  message (c, R, 2, "\\Flagged");
+  message (c, R, 3, "");
+  c->input.matched = TRUE;
+  match (c, 1, 1);
+  match (c, 2, 2);
+  plan (c);
+  g_assert_cmpuint (c->plan->pairs->len, ==, 2);
+  g_assert_cmpuint (c->plan->conflicts->len, ==, 0);
+  g_assert_cmpuint (c->plan->copy[L]->len, ==, 0);
+  g_assert_cmpuint (c->plan->copy[R]->len, ==, 1);
+  settled (c);
+  g_assert_cmpstr (flag_table_text (c->flags, sync_delta_find (c->delta[L], 1)->flags), ==,
+                   "\\Seen Work");
+  g_assert_cmpstr (flag_table_text (c->flags, sync_delta_find (c->delta[R], 1)->flags), ==,
+                   "\\Seen Work");
+}
+
+static void
+test_identity_is_asked_for_the_unpaired_only (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "");
+  message (c, L, 2, "");
+  message (c, L, 3, "");
+  message (c, R, 3, "");
+  message (c, R, 4, "");
+  hold (c, R, 4, STORE_HOLD_REFUSED);
+  expect (c, "match 3 with 3:4"); /* the held one may be what somebody put there meanwhile */
+  c->input.matched = TRUE;
+  match (c, 3, 3);
+  expect (c, "pair 3=3");
+}
+
+/* --- flags --- */
+
+static const struct {
+  const char *name, *agreed, *local, *remote, *plan; /* NULL: not in the delta */
+} flag_cases[] = {
+    {"unchanged", "\\Seen", "\\Seen", "\\Seen", "nothing"},
+    {"set-local", "", "\\Seen", NULL, "flags 1=7 to remote (\\Seen)"},
+    {"set-remote", "", NULL, "Work", "flags 1=7 to local (Work)"},
+    {"set-local-other-reported", "", "\\Seen", "", "flags 1=7 to remote (\\Seen)"},
+    {"cleared-local", "\\Seen Work", "Work", NULL, "flags 1=7 to remote (Work)"},
+    {"cleared-all-remote", "\\Seen Work", NULL, "", "flags 1=7 to local ()"},
+    {"same-on-both", "", "\\Seen", "\\Seen", "flags 1=7 agreed (\\Seen)"},
+    {"same-cleared-on-both", "\\Seen", "", "", "flags 1=7 agreed ()"},
+    {"union", "", "\\Seen", "\\Flagged",
+     "flags 1=7 to local (\\Flagged \\Seen) to remote (\\Flagged \\Seen); "
+     "conflict flags 1=7 (\\Seen)+(\\Flagged)=(\\Flagged \\Seen)"},
+    {"union-one-sends", "", "\\Seen", "\\Flagged \\Seen",
+     "flags 1=7 to local (\\Flagged \\Seen); "
+     "conflict flags 1=7 (\\Seen)+(\\Flagged \\Seen)=(\\Flagged \\Seen)"},
+};
+
+static void
+test_flags (gconstpointer data)
+{
+  guint i = GPOINTER_TO_UINT (data);
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, flag_cases[i].agreed);
+  pair (c, 2, 8, "");
+  if (flag_cases[i].local)
+    message (c, L, 1, flag_cases[i].local);
+  if (flag_cases[i].remote)
+    message (c, R, 7, flag_cases[i].remote);
+  expect (c, flag_cases[i].plan);
+  settled (c);
+}
+
+/* What remote can keep is the system flags alone. */
+static Case *
+case_without_keywords (void)
+{
+  Case *c = case_new ();
+
+  c->delta[R]->mask.any_keyword = FALSE;
+  return c;
+}
+
+static void
+test_keyword_survives_where_it_was_set (void)
+{
+  g_autoptr (Case) c = case_without_keywords ();
+
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "Work");
+  pair (c, 3, 3, "Work");
+  pair (c, 4, 4, "Work");
+  message (c, L, 1, "Work");
+  message (c, L, 3, "\\Seen Work");
+  message (c, R, 2, "");
+  message (c, R, 4, "\\Flagged");
+  plan (c);
+  g_assert_cmpuint (c->plan->conflicts->len, ==, 0);
+  for (guint i = 0; i < c->plan->flags->len; i++) {
+    SyncFlagChange *f = &g_array_index (c->plan->flags, SyncFlagChange, i);
+
+    g_assert_cmpuint (f->uid[L], !=, 2);
+    g_assert_cmpint (f->send[L], ==, f->uid[L] == 4);
+    g_assert_cmpint (f->send[R], ==, f->uid[L] == 3);
+    if (f->send[L]) /* it has what remote cannot hold */
+      g_assert_cmpstr (flag_table_text (c->flags, f->list[L]), ==, "\\Flagged Work");
+    if (f->send[R])
+      g_assert_cmpstr (flag_table_text (c->flags, f->list[R]), ==, "\\Seen");
+  }
+  settled (c);
+}
+
+static void
+test_keyword_goes_with_its_owner (void)
+{
+  g_autoptr (Case) c = case_without_keywords ();
+
+  pair (c, 1, 1, "\\Seen Work");
+  message (c, L, 1, "\\Seen");
+  expect (c, "flags 1=1 agreed (\\Seen)");
+  settled (c);
+}
+
+static void
+test_flag_refused_before_is_not_sent (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  c->delta[R]->mask.refused = flags_of (c, "Bad");
+  pair (c, 1, 1, "");
+  message (c, L, 1, "\\Seen bad");
+  expect (c, "flags 1=1 to remote (\\Seen)");
+  settled (c);
+}
+
+/* Both changed, each has what the other cannot hold. */
+static void
+test_union_leaves_each_its_own (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  c->delta[L]->mask.refused = flags_of (c, "Blue");
+  c->delta[R]->mask.refused = flags_of (c, "Red");
+  pair (c, 1, 1, "Red Blue");
+  message (c, L, 1, "Red \\Seen");
+  message (c, R, 1, "Blue \\Flagged");
+  expect (c,
+          "flags 1=1 to local (\\Flagged \\Seen Red) to remote (\\Flagged \\Seen Blue); conflict "
+          "flags 1=1 (\\Seen Red)+(\\Flagged Blue)=(\\Flagged \\Seen Blue Red)");
+  settled (c);
+}
+
+static void
+test_only_unstorable_changed_on_one_side_is_no_conflict (void)
+{
+  g_autoptr (Case) c = case_without_keywords ();
+
+  pair (c, 1, 1, "");
+  message (c, L, 1, "Work");
+  message (c, R, 1, "\\Seen");
+  expect (c, "flags 1=1 to local (\\Seen Work)");
+  settled (c);
+}
+
+/* --- expunges --- */
+
+static void
+test_expunge_is_mirrored (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  for (guint i = 1; i <= 4; i++)
+    pair (c, i, i + 10, "");
+  gone (c, L, 1);
+  gone (c, R, 12);
+  gone (c, L, 900); /* never ours */
+  expect (c, "expunge local 2=12; expunge remote 1=11");
+  settled (c);
+}
+
+static void
+test_expunge_on_both_is_forgotten (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 11, "");
+  pair (c, 2, 12, "");
+  gone (c, L, 1);
+  gone (c, R, 11);
+  expect (c, "forget 1=11");
+  g_assert_false (sync_plan_has_effect (c->plan));
+  g_assert_false (sync_plan_is_empty (c->plan));
+  settled (c);
+}
+
+static void
+test_deletion_wins_over_change (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 11, "");
+  pair (c, 2, 12, "\\Seen");
+  pair (c, 3, 13, "");
+  gone (c, L, 1);
+  gone (c, L, 2);
+  message (c, R, 11, "\\Flagged");
+  message (c, R, 12, "\\Seen"); /* reported, but as it was */
+  expect (c, "expunge remote 1=11; expunge remote 2=12; conflict delete-vs-change local 1=11");
+  settled (c);
+}
+
+static void
+test_everything_vanished_is_confirmed_first (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  for (guint i = 1; i <= 3; i++) {
+    pair (c, i, i, "");
+    gone (c, R, i);
+  }
+  expect (c, "confirm remote");
+  c->input.confirmed[R] = TRUE;
+  expect (c, "expunge local 1=1; expunge local 2=2; expunge local 3=3");
+  settled (c);
+}
+
+static void
+test_everything_vanished_and_new_ones_came_needs_no_question (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  gone (c, R, 1);
+  message (c, R, 2, "");
+  expect (c, "expunge local 1=1; copy remote 2 ()");
+}
+
+static void
+test_both_emptied_needs_no_question (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  gone (c, L, 1);
+  gone (c, R, 1);
+  expect (c, "forget 1=1");
+}
+
+static void
+many (Case *c, guint n, guint n_gone, SyncTrust trust)
+{
+  full (c, L, trust);
+  full (c, R, SYNC_TRUST_PROVED);
+  for (guint i = 1; i <= n; i++) {
+    pair (c, i, i, "");
+    message (c, R, i, "");
+    if (i > n_gone)
+      message (c, L, i, "");
+  }
+}
+
+static const struct {
+  const char *name;
+  guint n, gone;
+  gboolean mass;
+} mass_cases[] = {
+    {"20-of-100", 100, 20, FALSE},
+    {"21-of-100", 100, 21, TRUE},
+    {"30-of-300", 300, 30, FALSE},
+    {"31-of-300", 300, 31, TRUE},
+};
+
+static void
+test_mass_deletion (gconstpointer data)
+{
+  guint i = GPOINTER_TO_UINT (data);
+  guint n = mass_cases[i].n, n_gone = mass_cases[i].gone;
+  g_autoptr (Case) c = case_new ();
+
+  many (c, n, n_gone, SYNC_TRUST_INFERRED);
+  plan (c);
+  g_assert_false (sync_plan_has_question (c->plan));
+  g_assert_cmpint (c->plan->waiting, ==, mass_cases[i].mass);
+  g_assert_cmpuint (c->plan->expunge[R]->len, ==, mass_cases[i].mass ? 0 : n_gone);
+  g_assert_cmpuint (c->plan->conflicts->len, ==, mass_cases[i].mass ? 1 : 0);
+  g_assert_cmpuint (c->plan->copy[R]->len, ==, 0);
+  if (mass_cases[i].mass) {
+    SyncConflict *k = g_ptr_array_index (c->plan->conflicts, 0);
+
+    g_assert_cmpstr (k->kind, ==, "mass-deletion");
+    g_assert_cmpint (k->side, ==, L);
+    g_assert_cmpuint (k->count, ==, n_gone);
+    g_assert_false (sync_plan_has_effect (c->plan));
+  }
+}
+
+static void
+test_mass_deletion_waits_alone (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  many (c, 100, 30, SYNC_TRUST_INFERRED);
+  message (c, L, 200, "");
+  sync_delta_find (c->delta[R], 90)->flags = flags_of (c, "\\Seen");
+  expect (c, "flags 90=90 to local (\\Seen); copy local 200 (); conflict mass-deletion local 30; "
+             "waiting");
+}
+
+static void
+test_mass_deletion_applied (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  many (c, 100, 21, SYNC_TRUST_INFERRED);
+  c->input.mass[L] = SYNC_MASS_APPLY;
+  plan (c);
+  g_assert_false (c->plan->waiting);
+  g_assert_cmpuint (c->plan->conflicts->len, ==, 0);
+  g_assert_cmpuint (c->plan->expunge[R]->len, ==, 21);
+  settled (c);
+}
+
+static void
+test_mass_deletion_restored (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  many (c, 100, 21, SYNC_TRUST_INFERRED);
+  c->input.mass[L] = SYNC_MASS_RESTORE;
+  plan (c);
+  g_assert_false (c->plan->waiting);
+  g_assert_cmpuint (c->plan->conflicts->len, ==, 0);
+  g_assert_cmpuint (c->plan->expunge[R]->len, ==, 0);
+  g_assert_cmpuint (c->plan->copy[R]->len, ==, 21);
+  settled (c);
+  g_assert_cmpuint (c->delta[L]->messages->len, ==, 100);
+  g_assert_cmpuint (c->delta[R]->messages->len, ==, 100);
+}
+
+static void
+test_proved_deletion_of_many_is_mirrored (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  many (c, 100, 60, SYNC_TRUST_PROVED);
+  plan (c);
+  g_assert_false (c->plan->waiting);
+  g_assert_cmpuint (c->plan->expunge[R]->len, ==, 60);
+  settled (c);
+}
+
+/* --- numbers that are not believed --- */
+
+static void
+test_no_trust_asks_for_everything (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  c->delta[L]->trust = SYNC_TRUST_NONE;
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "");
+  expect (c, "full local; full remote");
+  full (c, L, SYNC_TRUST_NONE);
+  message (c, L, 101, "");
+  message (c, L, 102, "");
+  expect (c, "full remote");
+  full (c, R, SYNC_TRUST_PROVED);
+  message (c, R, 1, "");
+  message (c, R, 2, "");
+  expect (c, "match 101:102 with 1:2");
+}
+
+static void
+test_no_trust_makes_pairs_anew (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_NONE);
+  full (c, R, SYNC_TRUST_PROVED);
+  pair (c, 1, 1, "\\Seen"); /* cleared on local: with the old pair's flags that is seen */
+  pair (c, 2, 2, "");       /* set on remote */
+  pair (c, 3, 3, "");       /* lost on local: comes back */
+  pair (c, 4, 4, "");       /* gone on remote, still on local: comes back */
+  message (c, L, 101, "");
+  message (c, L, 102, "");
+  message (c, L, 104, "");
+  message (c, R, 1, "\\Seen");
+  message (c, R, 2, "\\Flagged");
+  message (c, R, 3, "");
+  c->input.matched = TRUE;
+  match (c, 101, 1);
+  match (c, 102, 2);
+  expect (c, "reset; pair 101=1; pair 102=2; flags 101=1 to remote (); "
+             "flags 102=2 to local (\\Flagged); copy local 104 (); copy remote 3 (); "
+             "conflict uidvalidity local");
+  settled (c);
+}
+
+static void
+test_no_trust_on_both_takes_the_union (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_NONE);
+  full (c, R, SYNC_TRUST_NONE);
+  pair (c, 1, 1, "\\Seen \\Flagged");
+  message (c, L, 1, "");
+  message (c, R, 1, "Work");
+  c->input.matched = TRUE;
+  match (c, 1, 1);
+  expect (c, "reset; pair 1=1; flags 1=1 to local (Work); "
+             "conflict uidvalidity local; conflict uidvalidity remote");
+  settled (c);
+}
+
+static void
+test_count_unlike_ours_asks_for_everything (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "");
+  c->exists[R] = 1;
+  expect (c, "full remote");
+  c->exists[R] = 3;
+  expect (c, "full remote");
+}
+
+static void
+test_count_knows_pairs_that_are_not_named (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  gone (c, L, 1);
+  message (c, R, 501, "");
+  hold (c, L, 400, STORE_HOLD_REFUSED);
+  c->n_pairs = 300;
+  c->exists[L] = 300;
+  c->exists[R] = 301;
+  expect (c, "expunge remote 1=1; copy remote 501 ()");
+}
+
+/* --- intents --- */
+
+static void
+test_flag_cleared_by_its_owner_stays_cleared (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "");
+  message (c, L, 1, "");
+  message (c, R, 7, "\\Seen");
+  intent (c, STORE_INTENT_FLAGS, R, "7", "\\Seen");
+  expect (c, "flags 1=7 to remote ()");
+  settled (c);
+}
+
+static void
+test_flag_intent_done_is_no_change (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "");
+  message (c, L, 1, "\\Seen");
+  message (c, R, 7, "\\Seen");
+  intent (c, STORE_INTENT_FLAGS, R, "5:9", "\\Seen");
+  expect (c, "flags 1=7 agreed (\\Seen)");
+  settled (c);
+}
+
+static void
+test_flag_intent_not_done_is_planned_again (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "");
+  message (c, L, 1, "\\Seen");
+  intent (c, STORE_INTENT_FLAGS, R, "7", "\\Seen");
+  expect (c, "flags 1=7 to remote (\\Seen)");
+  settled (c);
+}
+
+/* Both had changed, remote has the union already, and local got one more since. */
+static void
+test_half_done_union_loses_nothing (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "");
+  message (c, L, 1, "\\Seen Work");
+  message (c, R, 7, "\\Flagged \\Seen");
+  intent (c, STORE_INTENT_FLAGS, L, "1", "\\Flagged \\Seen");
+  intent (c, STORE_INTENT_FLAGS, R, "7", "\\Flagged \\Seen");
+  plan (c);
+  settled (c);
+  g_assert_cmpstr (flag_table_text (c->flags, sync_delta_find (c->delta[L], 1)->flags), ==,
+                   "\\Flagged \\Seen Work");
+  g_assert_cmpstr (flag_table_text (c->flags, sync_delta_find (c->delta[R], 7)->flags), ==,
+                   "\\Flagged \\Seen Work");
+}
+
+static void
+test_flag_intent_of_another_uidvalidity_is_void (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "");
+  message (c, L, 1, "");
+  message (c, R, 7, "\\Seen");
+  intent (c, STORE_INTENT_FLAGS, R, "7", "\\Seen");
+  c->delta[R]->uidvalidity++;
+  expect (c, "flags 1=7 to local (\\Seen)");
+  settled (c);
+}
+
+static void
+test_deleted_flag_of_ours_is_an_echo (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 7, "\\Seen");
+  pair (c, 2, 8, "");
+  pair (c, 3, 9, "");
+  gone (c, L, 1);
+  gone (c, L, 2);
+  message (c, R, 7, "\\Deleted \\Seen");
+  message (c, R, 8, "\\Deleted");
+  intent (c, STORE_INTENT_EXPUNGE, R, "7", "");
+  expect (c, "expunge remote 1=7; expunge remote 2=8; conflict delete-vs-change local 2=8");
+  settled (c);
+}
+
+static void
+test_copy_intent_is_the_base_of_its_match (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 9, 9, "");
+  message (c, L, 1, "");
+  message (c, R, 600, "\\Seen");
+  intent (c, STORE_INTENT_COPY, R, "1", "\\Seen");
+  expect (c, "match 1 with 600");
+  c->input.matched = TRUE;
+  match (c, 1, 600);
+  expect (c, "pair 1=600; flags 1=600 to remote ()");
+  settled (c);
+}
+
+static void
+test_copy_intent_masked_by_the_target (void)
+{
+  g_autoptr (Case) c = case_without_keywords ();
+
+  pair (c, 9, 9, "");
+  message (c, L, 1, "\\Seen Work");
+  message (c, R, 600, "\\Seen");
+  intent (c, STORE_INTENT_COPY, R, "1", "\\Seen Work");
+  c->input.matched = TRUE;
+  match (c, 1, 600);
+  plan (c);
+  settled (c);
+  g_assert_cmpstr (flag_table_text (c->flags, sync_delta_find (c->delta[L], 1)->flags), ==,
+                   "\\Seen Work");
+}
+
+static void
+test_copy_intent_asks_twice (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 9, 9, "");
+  message (c, L, 1, "");
+  message (c, L, 2, "");
+  intent (c, STORE_INTENT_COPY, R, "1", "");
+  expect (c, "again");
+  c->input.asked_twice = TRUE;
+  expect (c, "copy local 1 (); copy local 2 ()");
+  settled (c);
+}
+
+static void
+test_copy_intent_unmatched_asks_twice (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  message (c, L, 1, "");
+  message (c, R, 600, "");
+  intent (c, STORE_INTENT_COPY, R, "1", "");
+  expect (c, "match 1 with 600");
+  c->input.matched = TRUE;
+  expect (c, "again");
+  c->input.matched = FALSE;
+  c->input.asked_twice = TRUE;
+  expect (c, "match 1 with 600");
+  c->input.matched = TRUE;
+  expect (c, "copy local 1 (); copy remote 600 ()");
+  settled (c);
+}
+
+static void
+test_copy_intent_of_a_gone_source_asks_nothing (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 9, 9, "");
+  gone (c, L, 1);
+  intent (c, STORE_INTENT_COPY, R, "1", "");
+  expect (c, "nothing");
+}
+
+/* --- what is left alone --- */
+
+static void
+test_held_copies_are_left_alone (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  message (c, L, 5, "");
+  message (c, R, 6, "");
+  message (c, R, 7, "");
+  hold (c, L, 5, STORE_HOLD_REFUSED);
+  hold (c, R, 6, STORE_HOLD_UNREADABLE);
+  hold (c, R, 7, STORE_HOLD_UNSTABLE);
+  c->input.matched = TRUE;
+  expect (c, "nothing");
+  g_assert_true (sync_plan_is_empty (c->plan));
+}
+
+/* The numbers stay: only a gather from the old ones tells the change again. */
+static void
+test_refused_stores_and_expunges_wait (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 2, 12, "");
+  pair (c, 3, 13, "");
+  message (c, L, 2, "\\Seen");
+  gone (c, R, 13);
+  hold (c, R, 12, STORE_HOLD_FLAGS);
+  hold (c, L, 3, STORE_HOLD_EXPUNGE);
+  expect (c, "waiting");
+  g_assert_false (sync_plan_has_effect (c->plan));
+}
+
+static void
+test_held_message_gone_is_no_mismatch (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  gone (c, L, 5);
+  hold (c, L, 5, STORE_HOLD_REFUSED);
+  expect (c, "nothing");
+}
+
+static void
+test_restless_messages_become_unstable (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 11, "");
+  pair (c, 2, 12, "");
+  pair (c, 4, 14, "");
+  message (c, L, 1, "\\Seen");
+  message (c, L, 2, "\\Seen");
+  message (c, L, 3, "");
+  gone (c, L, 4);
+  uid_set_add (c->restless[L], 3);
+  uid_set_add (c->restless[R], 11);
+  uid_set_add (c->restless[R], 14);
+  expect (c, "flags 2=12 to remote (\\Seen); waiting");
+  g_assert_true (uid_set_contains (c->plan->unstable[L], 3));
+  g_assert_true (uid_set_contains (c->plan->unstable[R], 11));
+  g_assert_true (uid_set_contains (c->plan->unstable[R], 14));
+  g_assert_cmpuint (uid_set_count (c->plan->unstable[L]), ==, 1);
+  g_assert_cmpuint (uid_set_count (c->plan->unstable[R]), ==, 2);
+}
+
+/* Half of a merge written is the other half lost. */
+static void
+test_restless_pair_is_written_to_on_neither_side (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 11, "");
+  message (c, R, 11, "\\Seen");
+  uid_set_add (c->restless[R], 11);
+  expect (c, "waiting");
+  g_assert_true (uid_set_contains (c->plan->unstable[R], 11));
+}
+
+static void
+test_read_only_side_is_not_written_to (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  c->delta[R]->read_only = TRUE;
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "");
+  pair (c, 3, 3, "");
+  pair (c, 4, 4, "");
+  message (c, L, 1, "\\Seen");
+  gone (c, L, 2);
+  message (c, L, 10, "");
+  message (c, R, 3, "\\Flagged");
+  gone (c, R, 4);
+  expect (c, "flags 3=3 to local (\\Flagged); expunge local 4=4; conflict read-only remote; "
+             "waiting");
+}
+
+static void
+test_read_only_side_with_nothing_for_it_is_no_conflict (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  c->delta[R]->read_only = TRUE;
+  c->delta[R]->mask = (FlagMask){0}; /* EXAMINE: PERMANENTFLAGS () */
+  pair (c, 1, 1, "\\Seen Work");
+  message (c, R, 1, "\\Seen Work");
+  expect (c, "nothing");
+}
+
+#define ADD(path, function) g_test_add_func ("/plan/" path, test_##function)
+
+static void
+add_new_and_flags (void)
+{
+  ADD ("new/copy-from-one-side-asks-nothing", copy_from_one_side_asks_nothing);
+  ADD ("new/copy-both-ways-after-identity", copy_both_ways_after_identity);
+  ADD ("new/matched-pairs-take-the-union-silently", matched_pairs_take_the_union_silently);
+  ADD ("new/identity-is-asked-for-the-unpaired-only", identity_is_asked_for_the_unpaired_only);
+  for (guint i = 0; i < G_N_ELEMENTS (flag_cases); i++) {
+    g_autofree char *path = g_strconcat ("/plan/flags/", flag_cases[i].name, NULL);
+
+    g_test_add_data_func (path, GUINT_TO_POINTER (i), test_flags);
+  }
+  ADD ("flags/keyword-survives-where-it-was-set", keyword_survives_where_it_was_set);
+  ADD ("flags/keyword-goes-with-its-owner", keyword_goes_with_its_owner);
+  ADD ("flags/refused-before-is-not-sent", flag_refused_before_is_not_sent);
+  ADD ("flags/union-leaves-each-its-own", union_leaves_each_its_own);
+  ADD ("flags/only-unstorable-changed-on-one-side-is-no-conflict",
+       only_unstorable_changed_on_one_side_is_no_conflict);
+}
+
+static void
+add_expunges (void)
+{
+  ADD ("expunge/is-mirrored", expunge_is_mirrored);
+  ADD ("expunge/on-both-is-forgotten", expunge_on_both_is_forgotten);
+  ADD ("expunge/deletion-wins-over-change", deletion_wins_over_change);
+  ADD ("expunge/everything-vanished-is-confirmed-first", everything_vanished_is_confirmed_first);
+  ADD ("expunge/everything-vanished-and-new-ones-came-needs-no-question",
+       everything_vanished_and_new_ones_came_needs_no_question);
+  ADD ("expunge/both-emptied-needs-no-question", both_emptied_needs_no_question);
+  for (guint i = 0; i < G_N_ELEMENTS (mass_cases); i++) {
+    g_autofree char *path = g_strconcat ("/plan/mass-deletion/", mass_cases[i].name, NULL);
+
+    g_test_add_data_func (path, GUINT_TO_POINTER (i), test_mass_deletion);
+  }
+  ADD ("mass-deletion/waits-alone", mass_deletion_waits_alone);
+  ADD ("mass-deletion/applied", mass_deletion_applied);
+  ADD ("mass-deletion/restored", mass_deletion_restored);
+  ADD ("mass-deletion/proved-is-mirrored", proved_deletion_of_many_is_mirrored);
+}
+
+static void
+add_trust_and_intents (void)
+{
+  ADD ("trust/none-asks-for-everything", no_trust_asks_for_everything);
+  ADD ("trust/none-makes-pairs-anew", no_trust_makes_pairs_anew);
+  ADD ("trust/none-on-both-takes-the-union", no_trust_on_both_takes_the_union);
+  ADD ("trust/count-unlike-ours-asks-for-everything", count_unlike_ours_asks_for_everything);
+  ADD ("trust/count-knows-pairs-that-are-not-named", count_knows_pairs_that_are_not_named);
+  ADD ("intent/flag-cleared-by-its-owner-stays-cleared", flag_cleared_by_its_owner_stays_cleared);
+  ADD ("intent/flags-done-is-no-change", flag_intent_done_is_no_change);
+  ADD ("intent/flags-not-done-is-planned-again", flag_intent_not_done_is_planned_again);
+  ADD ("intent/half-done-union-loses-nothing", half_done_union_loses_nothing);
+  ADD ("intent/of-another-uidvalidity-is-void", flag_intent_of_another_uidvalidity_is_void);
+  ADD ("intent/deleted-flag-of-ours-is-an-echo", deleted_flag_of_ours_is_an_echo);
+  ADD ("intent/copy-is-the-base-of-its-match", copy_intent_is_the_base_of_its_match);
+  ADD ("intent/copy-masked-by-the-target", copy_intent_masked_by_the_target);
+  ADD ("intent/copy-asks-twice", copy_intent_asks_twice);
+  ADD ("intent/copy-unmatched-asks-twice", copy_intent_unmatched_asks_twice);
+  ADD ("intent/copy-of-a-gone-source-asks-nothing", copy_intent_of_a_gone_source_asks_nothing);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add_new_and_flags ();
+  add_expunges ();
+  add_trust_and_intents ();
+  ADD ("left-alone/held-copies", held_copies_are_left_alone);
+  ADD ("left-alone/refused-stores-and-expunges-wait", refused_stores_and_expunges_wait);
+  ADD ("left-alone/held-message-gone-is-no-mismatch", held_message_gone_is_no_mismatch);
+  ADD ("left-alone/restless-become-unstable", restless_messages_become_unstable);
+  ADD ("left-alone/restless-pair-is-written-to-on-neither-side",
+       restless_pair_is_written_to_on_neither_side);
+  ADD ("left-alone/read-only-is-not-written-to", read_only_side_is_not_written_to);
+  ADD ("left-alone/read-only-with-nothing-for-it-is-no-conflict",
+       read_only_side_with_nothing_for_it_is_no_conflict);
+  return g_test_run ();
+}
