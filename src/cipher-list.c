@@ -343,7 +343,8 @@ group_has (const Group *group, const Suite *suite)
           (group->is_default == DEFAULT_ONLY) == suite->is_default);
 }
 
-/* GnuTLS leaves "WITH_" out, writes SHA1, and names no hash behind POLY1305. (transfer full) */
+/* GnuTLS leaves "WITH_" out, writes SHA1 and ANON, and names no hash behind POLY1305. (transfer
+ * full) */
 static char *
 normalize_iana (const char *name)
 {
@@ -369,7 +370,8 @@ add_suite (const char *name, SuiteSet *set)
     if (strcmp (name, tls13_suites[i]) == 0)
       return set->tls13 = TRUE;
   for (gsize i = 0; i < G_N_ELEMENTS (suites); i++)
-    if (strcmp (name, suites[i].name) == 0 || (iana && strcmp (iana, suites[i].iana) == 0))
+    if (strcmp (name, suites[i].name) == 0 ||
+        (iana && g_ascii_strcasecmp (iana, suites[i].iana) == 0))
       return set->suites[i] = TRUE;
   return FALSE;
 }
@@ -389,19 +391,21 @@ find_name (const char *name, SuiteSet *set)
   return add_suite (name, set);
 }
 
+/* Groups are taken for groups, suites for suites of the same spelling: by distance alone a group is
+ * near to every suite that begins with it. */
 static gboolean
 unknown_name (const char *name, GError **error)
 {
-  const char *names[G_N_ELEMENTS (groups) + G_N_ELEMENTS (suites)];
-  gsize n = 0;
+  const char *names[MAX (G_N_ELEMENTS (groups), G_N_ELEMENTS (suites))];
+  const gboolean iana = g_str_has_prefix (name, "TLS_");
+  const gboolean suite = iana || strchr (name, '-') != NULL;
+  const gsize n = suite ? G_N_ELEMENTS (suites) : G_N_ELEMENTS (groups);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (groups); i++)
-    names[n++] = groups[i].name;
-  for (gsize i = 0; i < G_N_ELEMENTS (suites); i++)
-    names[n++] = suites[i].name;
+  for (gsize i = 0; i < n; i++)
+    names[i] = iana ? suites[i].iana : suite ? suites[i].name : groups[i].name;
   g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-               "\"%.80s\" is no cipher suite and no group of them; did you mean \"%s\"?", name,
-               config_nearest (name, names, n));
+               "\"%.80s\" is no cipher suite and no group of them; did you mean \"%s%s\"?", name,
+               iana ? "TLS_" : "", config_nearest (iana ? name + 4 : name, names, n));
   return FALSE;
 }
 

@@ -15,6 +15,7 @@
  *   BYTES n          reads n bytes
  *   FLOOD tag n      writes n bytes as the body of a FETCH, and the tagged OK, before it reads on
  *   TLS              becomes a TLS server
+ *   TLS-REFUSED      the same, but the client must not like it
  *   WAIT ms
  *   EOF              expects the end of the client's bytes
  *   NEXT             closes, and takes the next connection
@@ -22,7 +23,6 @@
 typedef struct {
   const char *script;
   GTlsCertificate *certificate;
-  gboolean tls; /* from the first byte */
   GSocketListener *listener;
   guint16 port;
   GThread *thread;
@@ -68,8 +68,8 @@ peer_expect (Script *script, Peer *peer, const char *expected, GError **error)
 
   if (line != NULL && strcmp (line, expected) == 0)
     return TRUE;
-  script->failure = g_strdup_printf ("expected \"%s\", got \"%s\"", expected,
-                                     line != NULL ? line : "(end)");
+  script->failure =
+      g_strdup_printf ("expected \"%s\", got \"%s\"", expected, line != NULL ? line : "(end)");
   return FALSE;
 }
 
@@ -124,7 +124,7 @@ peer_next (Script *script, Peer *peer, GError **error)
     return FALSE;
   g_socket_set_timeout (g_socket_connection_get_socket (connection), 20);
   peer_open (peer, G_IO_STREAM (connection));
-  return !script->tls || peer_start_tls (script, peer, error);
+  return TRUE;
 }
 
 static inline gboolean
@@ -155,6 +155,11 @@ peer_step (Script *script, Peer *peer, const char *step, GError **error)
   }
   if (strcmp (step, "TLS") == 0)
     return peer_start_tls (script, peer, error);
+  if (strcmp (step, "TLS-REFUSED") == 0) {
+    if (peer_start_tls (script, peer, NULL))
+      script->failure = g_strdup ("the client accepted this certificate");
+    return script->failure == NULL;
+  }
   if (strcmp (step, "NEXT") == 0)
     return peer_next (script, peer, error);
   if (strcmp (step, "EOF") == 0) {
@@ -181,8 +186,8 @@ script_thread (gpointer data)
       continue;
     ok = peer_step (script, &peer, *step, &error);
     if (!ok && script->failure == NULL)
-      script->failure
-          = g_strdup_printf ("at \"%s\": %s", *step, error != NULL ? error->message : "end of file");
+      script->failure =
+          g_strdup_printf ("at \"%s\": %s", *step, error != NULL ? error->message : "end of file");
   }
   if (!ok && script->failure == NULL)
     script->failure = g_strdup (error != NULL ? error->message : "failed");
@@ -201,8 +206,8 @@ script_start (Script *script, const char *text)
   script->script = text;
   script->listener = g_socket_listener_new ();
   g_mutex_init (&script->lock);
-  g_socket_listener_add_address (script->listener, any, G_SOCKET_TYPE_STREAM,
-                                 G_SOCKET_PROTOCOL_TCP, NULL, &bound, &error);
+  g_socket_listener_add_address (script->listener, any, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP,
+                                 NULL, &bound, &error);
   g_assert_no_error (error);
   script->port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound));
   script->thread = g_thread_new ("script", script_thread, script);
