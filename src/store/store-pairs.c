@@ -196,8 +196,10 @@ GArray *
 store_places_of_guid (Store *store, Side side, guint64 guid, guint max, GError **error)
 {
   static const char *const sql[N_SIDES] = {
-      "SELECT mailbox, " PAIR " FROM pair WHERE local_guid = ?1 LIMIT ?2",
-      "SELECT mailbox, " PAIR " FROM pair WHERE remote_guid = ?1 LIMIT ?2",
+      "SELECT mailbox, " PAIR " FROM pair"
+      " WHERE local_guid & 8388607 = ?1 & 8388607 AND local_guid = ?1 LIMIT ?2",
+      "SELECT mailbox, " PAIR " FROM pair"
+      " WHERE remote_guid & 8388607 = ?1 & 8388607 AND remote_guid = ?1 LIMIT ?2",
   };
   g_autoptr (GArray) places = g_array_new (FALSE, TRUE, sizeof (StorePlace));
   g_autoptr (StoreQuery) query = NULL;
