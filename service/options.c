@@ -110,6 +110,7 @@ apply (Options *options, OptionId id, const char *value)
     break;
   case OPTION_DEBUG:
     options->level = LOG_LEVEL_DEBUG;
+    options->request.trace = TRUE;
     break;
   case OPTION_HELP:
     options->help = TRUE;

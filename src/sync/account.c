@@ -3,6 +3,7 @@
 
 #include "sync/account.h"
 
+#include "log-account.h"
 #include "sync/engine.h"
 #include "sync/list.h"
 #include "sync/pass.h"
@@ -262,6 +263,7 @@ account_thread (gpointer data)
   SyncAccount *account = data;
   Message message = {.account = account};
 
+  log_account_set (account->config->id);
   g_main_context_push_thread_default (account->context);
   message.result = run_account (account);
   g_clear_error (&account->engine.fatal);
@@ -280,6 +282,7 @@ sync_account_new (const AccountConfig *config, const SyncRequest *request,
 
   account->config = account_config_copy (config);
   account->mode = request->mode;
+  imap_session_set_trace (request->trace);
   account->mailboxes = g_strdupv (request->mailboxes);
   account->listener = *listener;
   account->data = data;

@@ -24,6 +24,8 @@ typedef struct {
   SyncMode mode;
   char **mailboxes; /* NULL-terminated, UTF-8 arguments, the local delimiter between the levels; or
                        NULL: each subscribed mailbox */
+  gboolean trace;   /* the traffic of all sessions as debug messages, without literals and
+                       credentials */
 } SyncRequest;
 
 /* In the order of severity; also the exit status of the program. */

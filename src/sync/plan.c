@@ -127,7 +127,8 @@ planner_load_holds (Planner *p)
   for (guint i = 0; p->in->holds != NULL && i < p->in->holds->len; i++) {
     const StoreHold *hold = g_ptr_array_index (p->in->holds, i);
 
-    if (hold->uid == 0)
+    /* Once renumbered, its UID is another message's. */
+    if (hold->uid == 0 || p->in->delta[hold->side]->trust == SYNC_TRUST_NONE)
       continue;
     if (hold->kind == STORE_HOLD_FLAGS)
       uid_set_add (p->held_flags[hold->side], hold->uid);

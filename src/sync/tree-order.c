@@ -214,6 +214,30 @@ is_way_clear (const TreeContext *tree, Side side, const TreePlace *place, const 
   return TRUE;
 }
 
+/* Whom a child of @mover would meet when it moves along; NULL: nobody. */
+static const TreePlace *
+met_by (const TreeContext *tree, const TreePlace *mover, const TreePlace *child)
+{
+  g_autofree char *name = NULL;
+  const TreePlace *met;
+
+  if (!child->real || child->now == NULL || child->listed->unusable ||
+      !tree_name_is_below (child->now, mover->now))
+    return NULL;
+  name = tree_name_move (child->now, mover->now, target_of (mover));
+  met = g_hash_table_lookup (tree->by_now[mover->side], name);
+  return met != NULL && !tree_name_is_below (met->now, mover->now) ? met : NULL;
+}
+
+static gboolean
+children_can_move (const TreeContext *tree, const TreePlace *place)
+{
+  for (guint i = 0; i < tree->places[place->side]->len; i++)
+    if (met_by (tree, place, g_ptr_array_index (tree->places[place->side], i)) != NULL)
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 can_move (const TreeContext *tree, const TreePlace *place)
 {
@@ -221,7 +245,7 @@ can_move (const TreeContext *tree, const TreePlace *place)
 
   return !g_hash_table_contains (tree->by_now[place->side], target) &&
          !tree_name_is_below (target, place->now) && !tree_name_is_below (place->now, target) &&
-         is_way_clear (tree, place->side, place, target);
+         is_way_clear (tree, place->side, place, target) && children_can_move (tree, place);
 }
 
 static gboolean
@@ -243,6 +267,18 @@ move_next (TreeContext *tree, Side side)
   return best != NULL;
 }
 
+/* It meets another's child, or as a child would meet another. */
+static gboolean
+is_met (const TreeContext *tree, const TreePlace *place, const TreePlace *mover)
+{
+  if (met_by (tree, mover, place) != NULL)
+    return TRUE;
+  for (guint i = 0; i < tree->places[place->side]->len; i++)
+    if (met_by (tree, mover, g_ptr_array_index (tree->places[place->side], i)) == place)
+      return TRUE;
+  return FALSE;
+}
+
 /* It stands in another's way, or in its own. */
 static gboolean
 is_in_the_way (const TreeContext *tree, const TreePlace *place)
@@ -256,7 +292,7 @@ is_in_the_way (const TreeContext *tree, const TreePlace *place)
 
     if (other->real && other != place && other->now != NULL && is_to_move (other) &&
         (strcmp (target_of (other), place->now) == 0 ||
-         tree_name_is_below (target_of (other), place->now)))
+         tree_name_is_below (target_of (other), place->now) || is_met (tree, place, other)))
       return TRUE;
     if (other->real && is_to_delete (other) && tree_name_is_below (place->now, other->now))
       return TRUE;
@@ -274,7 +310,7 @@ step_aside (TreeContext *tree, Side side)
     if (place->real && place->now != NULL && !place->stepped && is_to_move (place) &&
         is_in_the_way (tree, place)) {
       place->stepped = TRUE;
-      move_to (tree, place, tree_step_name (tree, place->now, target_of (place)));
+      move_to (tree, place, tree_step_name (tree));
       return TRUE;
     }
   }

@@ -134,8 +134,8 @@ const char *tree_intern (TreeContext *tree, const char *name);
 gboolean tree_hold (TreeContext *tree, const TreeEntity *entity);
 gboolean tree_is_held (TreeContext *tree, const TreeEntity *entity);
 gboolean tree_is_shared_name (const TreeContext *tree, Side side, const char *name);
-/* A name that nobody has, beside the shallower of two. */
-const char *tree_step_name (TreeContext *tree, const char *a, const char *b);
+/* A name that nobody has, below nothing that could move or go. */
+const char *tree_step_name (TreeContext *tree);
 /* The names that recorded renames on @side would have given a mailbox once called @name, in their
  * order. (transfer full), NULL for none. */
 GPtrArray *tree_intended_names (const TreeContext *tree, Side side, const char *name);

@@ -141,21 +141,15 @@ is_free (const TreeContext *tree, const char *name)
 }
 
 const char *
-tree_step_name (TreeContext *tree, const char *a, const char *b)
+tree_step_name (TreeContext *tree)
 {
-  g_autoptr (GString) name = g_string_new (tree_name_depth (a) <= tree_name_depth (b) ? a : b);
-  gsize parent;
+  g_autofree char *name = NULL;
 
-  if (tree_name_parent (name))
-    g_string_append_c (name, TREE_SEPARATOR);
-  else
-    g_string_truncate (name, 0);
-  parent = name->len;
   do {
-    g_string_truncate (name, parent);
-    g_string_append_printf (name, STEP_PREFIX "%u", ++tree->n_steps);
-  } while (!is_free (tree, name->str));
-  return tree_intern (tree, name->str);
+    g_free (name);
+    name = g_strdup_printf (STEP_PREFIX "%u", ++tree->n_steps);
+  } while (!is_free (tree, name));
+  return tree_intern (tree, name);
 }
 
 static gboolean
@@ -164,16 +158,18 @@ is_on_server (TreeActionKind kind)
   return kind != TREE_SAVE && kind != TREE_FORGET && kind != TREE_RESET;
 }
 
+/* A rename that was not done leaves its children where they were; other commands have none. */
 static gboolean
-concerns (const char *name, const TreeAction *failed, gboolean above)
+concerns (const char *name, const TreeAction *failed)
 {
   const char *names[] = {failed->name, failed->new_name};
 
   if (name == NULL)
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    if (names[i] != NULL && (strcmp (name, names[i]) == 0 || tree_name_is_below (name, names[i]) ||
-                             (above && tree_name_is_below (names[i], name))))
+    if (names[i] != NULL &&
+        (strcmp (name, names[i]) == 0 ||
+         (failed->kind == TREE_RENAME && tree_name_is_below (name, names[i]))))
       return TRUE;
   return FALSE;
 }
@@ -185,8 +181,9 @@ tree_action_depends (const TreeAction *action, const TreeAction *failed)
     return TRUE;
   if (is_on_server (action->kind) && is_on_server (failed->kind) && action->side != failed->side)
     return FALSE;
-  return concerns (action->name, failed, action->kind == TREE_DELETE) ||
-         concerns (action->new_name, failed, FALSE);
+  if (action->kind == TREE_DELETE && tree_name_is_below (failed->name, action->name))
+    return TRUE; /* leaf first */
+  return concerns (action->name, failed) || concerns (action->new_name, failed);
 }
 
 void

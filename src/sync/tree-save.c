@@ -108,7 +108,7 @@ save_renames (TreeContext *tree, GArray *renamed)
   while (renamed->len > 0)
     if (!save_next_rename (tree, renamed, taken)) {
       Kept *one = &g_array_index (renamed, Kept, 0);
-      const char *step = tree_step_name (tree, one->name, one->entity->target);
+      const char *step = tree_step_name (tree);
 
       add_save (tree, one->entity, one->name, step, one->subscribed);
       g_hash_table_remove (taken, one->name);
