@@ -192,14 +192,17 @@ store_pair_find (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *
   return FALSE;
 }
 
+/* The plus keeps SQLite from putting ?1 in the first term too, which would lose the index. */
 GArray *
 store_places_of_guid (Store *store, Side side, guint64 guid, guint max, GError **error)
 {
   static const char *const sql[N_SIDES] = {
       "SELECT mailbox, " PAIR " FROM pair"
-      " WHERE local_guid & 8388607 = ?1 & 8388607 AND local_guid = ?1 LIMIT ?2",
+      " WHERE local_guid & 8388607 = ?1 & 8388607 AND +local_guid = ?1"
+      " AND local_guid IS NOT NULL LIMIT ?2",
       "SELECT mailbox, " PAIR " FROM pair"
-      " WHERE remote_guid & 8388607 = ?1 & 8388607 AND remote_guid = ?1 LIMIT ?2",
+      " WHERE remote_guid & 8388607 = ?1 & 8388607 AND +remote_guid = ?1"
+      " AND remote_guid IS NOT NULL LIMIT ?2",
   };
   g_autoptr (GArray) places = g_array_new (FALSE, TRUE, sizeof (StorePlace));
   g_autoptr (StoreQuery) query = NULL;
