@@ -22,6 +22,7 @@
 struct _Tunnel {
   GMainContext *context;
   GSubprocess *process;
+  pid_t group; /* of the process, a leader */
   GIOStream *stream;
 
   GPollableInputStream *stderr_stream;
@@ -155,7 +156,7 @@ on_ended (GObject *process, GAsyncResult *result, gpointer data)
 
   g_subprocess_wait_finish (G_SUBPROCESS (process), result, NULL);
   tunnel->ended = TRUE;
-  if (tunnel->closed)
+  if (tunnel->closed && tunnel->next_signal == SIGTERM)
     tunnel_free (tunnel);
   else if (tunnel->callback != NULL)
     tell_end (tunnel);
@@ -223,6 +224,7 @@ tunnel_start (const char *command, gboolean pipes, GError **error)
   g_autoptr (GSubprocess) process = NULL;
   g_autoptr (GIOStream) stream = NULL;
   g_autoptr (GError) local = NULL;
+  const char *pid;
   Tunnel *tunnel;
 
   if (pipes)
@@ -241,6 +243,8 @@ tunnel_start (const char *command, gboolean pipes, GError **error)
   tunnel = g_new0 (Tunnel, 1);
   tunnel->context = g_main_context_ref_thread_default ();
   tunnel->stream = pipes ? stream_of_pipes (process) : g_steal_pointer (&stream);
+  pid = g_subprocess_get_identifier (process); /* NULL: over already */
+  tunnel->group = pid != NULL ? g_ascii_strtoll (pid, NULL, 10) : 0;
   tunnel->process = g_steal_pointer (&process);
   tunnel->line = g_string_new (NULL);
   watch (tunnel);
@@ -294,19 +298,22 @@ tunnel_not_found (Tunnel *tunnel)
           g_subprocess_get_exit_status (tunnel->process) == 127);
 }
 
-/* The identifier is NULL once the process is reaped, so that no stranger's group is hit. */
+/* The whole group, as a shell may end before what it has started. Its number belongs to nobody else
+ * as long as one of it is alive. */
 static gboolean
 on_overdue (gpointer data)
 {
   Tunnel *tunnel = data;
-  const char *pid = g_subprocess_get_identifier (tunnel->process);
+  const int signal = tunnel->next_signal;
 
-  if (pid != NULL) {
-    g_debug ("tunnel: does not end, signal %d", tunnel->next_signal);
-    kill (-(pid_t)g_ascii_strtoll (pid, NULL, 10), tunnel->next_signal);
-  }
+  g_debug ("tunnel: does not end, signal %d", signal);
+  if (tunnel->group > 0)
+    kill (-tunnel->group, signal);
   tunnel->next_signal = SIGKILL;
-  return G_SOURCE_CONTINUE;
+  if (signal != SIGKILL || !tunnel->ended)
+    return G_SOURCE_CONTINUE;
+  tunnel_free (tunnel);
+  return G_SOURCE_REMOVE;
 }
 
 void
