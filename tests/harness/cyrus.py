@@ -118,12 +118,11 @@ class Cyrus:
             (self.dir / "cyrus.conf").write_text(_CYRUS.format(**values))
             libraries = ":".join(str(p) for p in [*self.root.glob("usr/lib/*-linux-gnu*"), self.root / "usr/lib"])
             with open(self.dir / "stderr", "ab") as errors:
-                self.process = subprocess.Popen(
+                self.process = place.spawn(
                     [self.root / "usr/lib/cyrus/bin/master", "-C", self.dir / "imapd.conf", "-M", self.dir / "cyrus.conf",
                      "-p", self.dir / "conf/pid", "-D"],
-                    env={**os.environ, "LD_LIBRARY_PATH": libraries, "CYRUS_USER": self.user},
-                    stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, preexec_fn=place.end_with_parent,
-                    start_new_session=True,  # on SIGTERM it sends the same to its whole process group
+                    env={**os.environ, "LD_LIBRARY_PATH": libraries, "CYRUS_USER": self.user}, stdout=errors,
+                    stderr=errors, start_new_session=True,  # on SIGTERM it tells its whole process group
                 )  # fmt: skip
             try:
                 place.wait_until(self._answers, 20, "Cyrus' greeting", 0.05)

@@ -2,6 +2,7 @@
 """The demonstration: two Dovecots, one synchronization, changes on both sides, another one."""
 
 import os
+import signal
 import sys
 
 from . import build, compare, place, seed
@@ -81,6 +82,7 @@ def change(servers):
 def main():
     say("imapsync: a demonstration with two private mail servers on this machine.")
     servers, account = [], None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         step(1, "Building imapsync")
         if "IMAPSYNC" not in os.environ:

@@ -9,7 +9,6 @@ import pwd
 import shlex
 import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 from . import place, tls
@@ -107,11 +106,8 @@ class Dovecot:
             self.port, self.tls_port = self.port or place.free_port(), self.tls_port or place.free_port()
             self._write_config()
             with open(self.dir / "stderr", "ab") as errors:
-                self.process = subprocess.Popen(
-                    ["/usr/sbin/dovecot", "-F", "-c", self.dir / "dovecot.conf"], stdin=subprocess.DEVNULL,
-                    stdout=errors, stderr=errors, preexec_fn=place.end_with_parent,
-                    start_new_session=True,
-                )  # fmt: skip
+                self.process = place.spawn(["/usr/sbin/dovecot", "-F", "-c", self.dir / "dovecot.conf"],
+                                           stdout=errors, stderr=errors, start_new_session=True)  # fmt: skip
             try:
                 place.wait_until(self._answers, 15, "Dovecot's greeting")
                 return self

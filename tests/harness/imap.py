@@ -7,7 +7,6 @@ server's delimiter between the levels. Strings from the wire are bytes, atoms ar
 import base64
 import calendar
 import re
-import shlex
 import socket
 import ssl
 import subprocess
@@ -291,11 +290,9 @@ class Client:
     @classmethod
     def tunnel(cls, command):
         """Speaks with the standard input and output of @command (a line for the shell)."""
-        argv = shlex.split(command) if isinstance(command, str) and not re.search(r"[;&|<>$`]", command) else None
-        process = subprocess.Popen(
-            argv or ["/bin/sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, bufsize=1 << 18, preexec_fn=place.end_with_parent,
-        )  # fmt: skip
+        process = place.spawn(["/bin/sh", "-c", f"exec {command}" if command.startswith(("env ", "setpriv ")) else command],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              bufsize=1 << 18)  # fmt: skip
 
         def send(data):
             process.stdin.write(data)

@@ -78,10 +78,8 @@ class Running:
         self._files = (base.with_suffix(".out"), base.with_suffix(".err"))
         self._start = time.monotonic()
         with open(self._files[0], "wb") as out, open(self._files[1], "wb") as err:
-            self.process = subprocess.Popen(
-                [*prefix, binary(plain), *self.arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                env={**account.environment(), **(env or {})}, cwd=account.dir, preexec_fn=place.end_with_parent,
-            )  # fmt: skip
+            self.process = place.spawn([*prefix, binary(plain), *self.arguments], stdout=out, stderr=err,
+                                       env={**account.environment(), **(env or {})}, cwd=account.dir)  # fmt: skip
         self.pid, self._rss, self._ended = self.process.pid, 0, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 

@@ -25,6 +25,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 _port_locks = []
 _folders = []
+_processes = []
 
 
 def _temporary_root():
@@ -49,7 +50,9 @@ def remove(path):
 
 
 @atexit.register
-def _remove_folders():
+def _clean_up():
+    for process in _processes:
+        stop(process)
     for path in _folders:
         if KEEP and path.exists():
             print(f"# kept: {path}")
@@ -82,6 +85,14 @@ def free_port():
 def end_with_parent():
     """For preexec_fn: SIGTERM when the thread that started the child ends (so: the main thread)."""
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def spawn(command, **options):
+    """subprocess.Popen, for a program that ends when we do."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    process = subprocess.Popen(list(map(str, command)), preexec_fn=end_with_parent, **options)
+    _processes.append(process)
+    return process
 
 
 def own(path, user="nobody"):

@@ -7,6 +7,7 @@ and last `N passed, N failed, N skipped`. Exit status 1 when something failed, o
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -270,6 +271,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the tests' folders in place")
     parser.add_argument("--jobs", type=int, default=min(4, (os.cpu_count() or 1) + 1), help="processes at once")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return Runner(options).run()
     except build.BuildError as error:

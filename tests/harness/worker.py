@@ -5,6 +5,7 @@ descriptor 3."""
 import faulthandler
 import json
 import os
+import signal
 import sys
 import time
 import unittest
@@ -75,11 +76,15 @@ class _Result(unittest.TestResult):
 
 def main():
     faulthandler.enable()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that servers and folders go, too
     names = sys.argv[1:]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     with os.fdopen(3, "w") as out:
         result = _Result(out, names)
-        suite.run(result)
+        try:
+            suite.run(result)
+        except KeyboardInterrupt:
+            sys.exit(130)
         result.finish()
 
 
