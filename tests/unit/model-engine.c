@@ -58,10 +58,12 @@ find_pair (Model *m, Side side, guint32 uid)
   return NULL;
 }
 
-gboolean
-model_is_paired (Model *m, Side side, guint32 uid)
+guint32
+model_partner (Model *m, Side side, guint32 uid)
 {
-  return find_pair (m, side, uid) != NULL;
+  const StorePair *pair = find_pair (m, side, uid);
+
+  return pair != NULL ? pair->uid[side_other (side)] : 0;
 }
 
 static void
@@ -70,7 +72,7 @@ insert_pair (Model *m, const StorePair *pair)
   guint at = 0;
 
   for (Side side = 0; side < N_SIDES; side++) {
-    if (model_is_paired (m, side, pair->uid[side]))
+    if (find_pair (m, side, pair->uid[side]) != NULL)
       model_fail (m, "%s %u is paired twice", side_name (side), pair->uid[side]);
   }
   while (at < m->db.pairs->len &&
@@ -888,6 +890,7 @@ model_run (Model *m)
     model_trace (m, "- pass %u", m->passes + 1);
     rest = pass (&run, &again);
   }
+  m->interrupted |= !rest;
   m->quiet = rest;
   for (Side side = 0; side < N_SIDES; side++) {
     m->quiet = m->quiet && run.delta[side]->highestmodseq == m->server[side].state.highestmodseq;

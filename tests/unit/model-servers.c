@@ -246,7 +246,7 @@ has_lost_copy (Model *m, Side side, guint id)
   for (guint i = 0; i < messages->len; i++) {
     const ModelMessage *message = &g_array_index (messages, ModelMessage, i);
 
-    if (message->id == id && message->ours && !model_is_paired (m, side, message->uid))
+    if (message->id == id && message->ours && model_partner (m, side, message->uid) == 0)
       return TRUE;
   }
   for (guint i = 0; i < landing->len; i++) {
@@ -262,7 +262,7 @@ client_expunges (Model *m, Side side, const ModelMessage *message)
   guint id = message->id;
 
   /* R4's exception, from both ends: the copy that nobody knows of, and its original. */
-  if (!model_is_paired (m, side, message->uid) &&
+  if (model_partner (m, side, message->uid) == 0 &&
       (message->ours || has_lost_copy (m, side_other (side), id)))
     m->history[id].exempt = TRUE;
   m->history[id].expunged[side]++;
@@ -385,6 +385,16 @@ renumber (Model *m, Side side)
   m->renumbered[side] = m->ever_renumbered = TRUE;
 }
 
+/* Nobody has it any more. */
+static gboolean
+is_only_copy (Model *m, Side side, const ModelMessage *message)
+{
+  guint32 partner = model_partner (m, side, message->uid);
+  const ModelMessage *other = partner != 0 ? model_find (m, side_other (side), partner) : NULL;
+
+  return other == NULL || other->id != message->id;
+}
+
 /* Only a backup older than what was saved last: a younger one is nothing that anybody could see. */
 static void
 restore (Model *m, Side side)
@@ -397,7 +407,7 @@ restore (Model *m, Side side)
   for (guint i = 0; i < s->state.messages->len; i++) {
     const ModelMessage *message = &g_array_index (s->state.messages, ModelMessage, i);
 
-    if (!model_is_paired (m, side, message->uid))
+    if (is_only_copy (m, side, message))
       m->history[message->id].lost++;
   }
   state_copy (&s->state, &s->backup);

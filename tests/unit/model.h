@@ -149,6 +149,7 @@ gboolean model_boundary (Model *m);
 
 void model_database_init (Model *m);
 void model_database_clear (Model *m);
-gboolean model_is_paired (Model *m, Side side, guint32 uid);
+/* The UID it is paired to; 0: none. */
+guint32 model_partner (Model *m, Side side, guint32 uid);
 /* One run of the engine. TRUE when it came to rest, in at most five passes. */
 gboolean model_run (Model *m);

@@ -1095,6 +1095,21 @@ test_copy_intent_unmatched_asks_twice (void)
   settled (c);
 }
 
+/* What was to be copied has other UIDs now: it may be anything. */
+static void
+test_copy_intent_of_renumbered_messages_asks_twice (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_NONE);
+  full (c, R, SYNC_TRUST_PROVED);
+  message (c, L, 4, "");
+  intent (c, STORE_INTENT_COPY, R, "1", "");
+  expect (c, "again");
+  c->input.asked_twice = TRUE;
+  expect (c, "copy local 4 ()");
+}
+
 static void
 test_copy_intent_of_a_gone_source_asks_nothing (void)
 {
@@ -1139,6 +1154,18 @@ test_refused_stores_and_expunges_wait (void)
   hold (c, L, 3, STORE_HOLD_EXPUNGE);
   expect (c, "waiting");
   g_assert_false (sync_plan_has_effect (c->plan));
+}
+
+static void
+test_hold_of_a_renumbered_uid_is_another_message (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_NONE);
+  full (c, R, SYNC_TRUST_PROVED);
+  message (c, L, 5, "");
+  hold (c, L, 5, STORE_HOLD_REFUSED);
+  expect (c, "copy local 5 ()");
 }
 
 static void
@@ -1280,6 +1307,8 @@ add_trust_and_intents (void)
   ADD ("intent/copy-masked-by-the-target", copy_intent_masked_by_the_target);
   ADD ("intent/copy-asks-twice", copy_intent_asks_twice);
   ADD ("intent/copy-unmatched-asks-twice", copy_intent_unmatched_asks_twice);
+  ADD ("intent/copy-of-renumbered-messages-asks-twice",
+       copy_intent_of_renumbered_messages_asks_twice);
   ADD ("intent/copy-of-a-gone-source-asks-nothing", copy_intent_of_a_gone_source_asks_nothing);
 }
 
@@ -1293,6 +1322,8 @@ main (int argc, char **argv)
   ADD ("left-alone/held-copies", held_copies_are_left_alone);
   ADD ("left-alone/refused-stores-and-expunges-wait", refused_stores_and_expunges_wait);
   ADD ("left-alone/held-message-gone-is-no-mismatch", held_message_gone_is_no_mismatch);
+  ADD ("left-alone/hold-of-a-renumbered-uid-is-another-message",
+       hold_of_a_renumbered_uid_is_another_message);
   ADD ("left-alone/restless-become-unstable", restless_messages_become_unstable);
   ADD ("left-alone/restless-pair-is-written-to-on-neither-side",
        restless_pair_is_written_to_on_neither_side);
