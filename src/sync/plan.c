@@ -371,8 +371,11 @@ judge_deletions (Planner *p, Side side)
   }
   if (count <= MAX (20, p->in->n_pairs / 10) || p->in->mass[side] == SYNC_MASS_APPLY)
     return DELETIONS_MIRROR;
-  if (p->in->mass[side] == SYNC_MASS_RESTORE)
+  if (p->in->mass[side] == SYNC_MASS_RESTORE) {
+    /* What is to be copied back has to be known, changed or not. */
+    p->plan->need_full[side_other (side)] = !p->in->delta[side_other (side)]->full;
     return DELETIONS_RESTORE;
+  }
   add_conflict (p, "mass-deletion", side)->count = count;
   p->plan->waiting = TRUE;
   return DELETIONS_WAIT;

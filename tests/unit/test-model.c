@@ -296,6 +296,8 @@ tumult (Model *m)
   for (guint i = 0; i < runs && m->failure == NULL; i++) {
     for (Side side = 0; side < N_SIDES; side++)
       m->server[side].read_only = read_only && model_chance (m, 3);
+    if (m->many && m->mass == SYNC_MASS_ASK && model_chance (m, 4))
+      m->mass = model_chance (m, 2) ? SYNC_MASS_APPLY : SYNC_MASS_RESTORE;
     for (guint n = model_random (m, 5); n > 0; n--)
       model_client_acts (m);
     while (disrupted && model_chance (m, 2))
@@ -315,7 +317,8 @@ silence (Model *m)
   m->acts = m->crashes = 0;
   model_land (m, G_MAXUINT);
   m->server[SIDE_LOCAL].read_only = m->server[SIDE_REMOTE].read_only = FALSE;
-  m->mass = model_chance (m, 2) ? SYNC_MASS_APPLY : SYNC_MASS_RESTORE;
+  if (m->mass == SYNC_MASS_ASK)
+    m->mass = model_chance (m, 2) ? SYNC_MASS_APPLY : SYNC_MASS_RESTORE;
   if (!model_run (m))
     model_fail (m, "no rest after %u passes", m->passes);
   check_end (m);

@@ -834,6 +834,19 @@ test_mass_deletion_restored (void)
   g_assert_cmpuint (c->delta[R]->messages->len, ==, 100);
 }
 
+/* They did not change, so a delta does not name them. */
+static void
+test_mass_deletion_restored_asks_for_the_other_side (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  many (c, 100, 21, SYNC_TRUST_INFERRED);
+  c->delta[R]->full = FALSE;
+  g_array_set_size (c->delta[R]->messages, 0);
+  c->input.mass[L] = SYNC_MASS_RESTORE;
+  expect (c, "full remote");
+}
+
 static void
 test_proved_deletion_of_many_is_mirrored (void)
 {
@@ -1286,6 +1299,8 @@ add_expunges (void)
   ADD ("mass-deletion/waits-alone", mass_deletion_waits_alone);
   ADD ("mass-deletion/applied", mass_deletion_applied);
   ADD ("mass-deletion/restored", mass_deletion_restored);
+  ADD ("mass-deletion/restored-asks-for-the-other-side",
+       mass_deletion_restored_asks_for_the_other_side);
   ADD ("mass-deletion/proved-is-mirrored", proved_deletion_of_many_is_mirrored);
 }
 
