@@ -44,8 +44,6 @@ typedef struct {
   StoreMailbox *saved; /* what the database has; written by commit only */
   gboolean dirty;      /* needs (another) round */
   gboolean failed;     /* R7: left alone for the rest of the run; a message was logged */
-  gboolean waiting;    /* for a person's answer */
-  gboolean described;  /* a figures line has been logged */
   gboolean regathered; /* intents of an interrupted pass were asked for a second time */
   gboolean matched;    /* identity was asked in this round; result in matches */
   GArray *matches;     /* SyncMatch */
@@ -93,7 +91,7 @@ struct _SyncEngine {
   gpointer progress_data;
   gint64 progress_posted; /* monotonic */
   const char *phase_posted;
-  gboolean incomplete; /* something is left that another run would have to do */
+  gboolean incomplete; /* something could not be synchronized */
   const char *phase;
   guint64 messages_total, messages_done;
   guint64 bytes_total, bytes_done;
@@ -171,6 +169,7 @@ struct _SyncPeer {
   SyncSelection *last;    /* what will be selected when all that is queued is done */
   SyncSelection *body;    /* whose body comes in */
   GPtrArray *listing;     /* SyncListed: collects LIST and STATUS, see list.c */
+  GHashTable *listing_index;
   void (*drained) (SyncPeer *peer, gpointer data);
   gpointer drained_data;
 };

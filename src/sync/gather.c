@@ -36,7 +36,7 @@ sync_mailbox_fail (SyncEngine *engine, SyncMailbox *mailbox, Side side, const ch
   mailbox->failed = TRUE;
   mailbox->dirty = FALSE;
   mailbox->figures.problems++;
-  engine->figures.problems++;
+  engine->incomplete = TRUE;
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */

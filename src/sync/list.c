@@ -27,39 +27,77 @@ listed_free (gpointer data)
   g_free (listed);
 }
 
-static gboolean
-same_wire (const char *a, const char *b)
+static void
+listing_begin (SyncPeer *peer)
 {
-  return g_str_equal (a, b) ||
-         (g_ascii_strcasecmp (a, "INBOX") == 0 && g_ascii_strcasecmp (b, "INBOX") == 0);
+  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  g_clear_pointer (&peer->listing_index, g_hash_table_unref);
+  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  peer->listing_index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
 static void
-receive_list (SyncPeer *peer, const ImapList *list)
+listing_end (SyncPeer *peer)
+{
+  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  g_clear_pointer (&peer->listing_index, g_hash_table_unref);
+}
+
+/* INBOX in any case is one and the same, and STATUS echoes the spelling that was asked for. */
+static char *
+listing_key (const char *wire)
+{
+  return g_strdup (g_ascii_strcasecmp (wire, "INBOX") == 0 ? "INBOX" : wire);
+}
+
+static SyncListed *
+listing_add (SyncPeer *peer, const char *wire)
 {
   SyncListed *listed = g_new0 (SyncListed, 1);
 
-  listed->wire = g_strdup (list->mailbox);
-  listed->flags = list->flags;
-  listed->delimiter = list->delimiter;
+  listed->wire = g_strdup (wire);
   g_ptr_array_add (peer->listing, listed);
+  g_hash_table_insert (peer->listing_index, listing_key (wire), listed);
+  return listed;
 }
 
-/* STATUS comes right behind its LIST line, or a little later. */
+static SyncListed *
+listing_find (SyncPeer *peer, const char *wire)
+{
+  g_autofree char *key = listing_key (wire);
+
+  return g_hash_table_lookup (peer->listing_index, key);
+}
+
+/* The second LIST, of what is subscribed, only adds to the first: Dovecot forgets to say that an
+ * INBOX is subscribed which nobody has opened yet. */
+static void
+receive_list (SyncPeer *peer, const ImapList *list)
+{
+  SyncListed *listed = listing_find (peer, list->mailbox);
+
+  if (listed != NULL) {
+    listed->flags |= list->flags & IMAP_LIST_SUBSCRIBED;
+    return;
+  }
+  if (list->flags & IMAP_LIST_SUBSCRIBED && list->flags & IMAP_LIST_NONEXISTENT)
+    return; /* a subscription that outlived its mailbox */
+  listed = listing_add (peer, list->mailbox);
+  listed->flags = list->flags;
+  listed->delimiter = list->delimiter;
+}
+
 static void
 receive_status (SyncPeer *peer, const ImapStatus *status)
 {
-  for (guint i = peer->listing->len; i > 0; i--) {
-    SyncListed *listed = g_ptr_array_index (peer->listing, i - 1);
+  SyncListed *listed = listing_find (peer, status->mailbox);
 
-    if (!same_wire (listed->wire, status->mailbox))
-      continue;
-    listed->has_status = TRUE;
-    listed->status = *status;
-    g_free (listed->mailboxid);
-    listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
+  if (listed == NULL)
     return;
-  }
+  listed->has_status = TRUE;
+  listed->status = *status;
+  g_free (listed->mailboxid);
+  listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
 }
 
 static void
@@ -162,13 +200,15 @@ queue_list (SyncPeer *peer, SyncWait *wait)
 {
   ImapCommand *command;
 
-  g_clear_pointer (&peer->listing, g_ptr_array_unref);
-  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  listing_begin (peer);
   if (imap_session_has (peer->session, IMAP_CAP_NAMESPACE))
     sync_peer_queue (peer, wait, imap_command_new ("NAMESPACE"), NULL, NULL, NULL);
   command = imap_command_new ("LIST");
   imap_command_raw_printf (command, "\"\" \"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "%s))",
                            imap_session_has (peer->session, IMAP_CAP_OBJECTID) ? " MAILBOXID" : "");
+  sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
+  command = imap_command_new ("LIST");
+  imap_command_raw (command, "(SUBSCRIBED) \"\" \"*\"");
   sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
 }
 
@@ -187,7 +227,7 @@ sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], guint *unusable, GErro
       settle_naming (engine->peer[side]);
       trees[side] = make_tree (engine->peer[side], unusable);
     }
-    g_clear_pointer (&engine->peer[side]->listing, g_ptr_array_unref);
+    listing_end (engine->peer[side]);
   }
   return ok;
 }
@@ -201,13 +241,13 @@ sync_learn_delimiter (SyncEngine *engine, char *delimiter, GError **error)
   gboolean ok;
 
   imap_command_raw (command, "\"\" \"\"");
-  peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  listing_begin (peer);
   sync_peer_queue (peer, &wait, command, NULL, NULL, NULL);
   ok = sync_wait (&wait, error);
   if (ok)
     settle_naming (peer);
   *delimiter = peer->naming.delimiter != 0 ? peer->naming.delimiter : '/';
-  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  listing_end (peer);
   return ok;
 }
 
@@ -230,15 +270,14 @@ sync_list_status (SyncEngine *engine, Side side, const char *wire, TreeNode *nod
   SyncPeer *peer = engine->peer[side];
   SyncWait wait = {.engine = engine};
   StatusAnswer answer = {0};
-  SyncListed *listed = g_new0 (SyncListed, 1);
+  SyncListed *listed;
   ImapCommand *command = imap_command_new ("STATUS");
   gboolean ok;
 
   imap_command_astring (command, wire);
   imap_command_raw (command, "(" STATUS_ITEMS ")");
-  listed->wire = g_strdup (wire);
-  peer->listing = g_ptr_array_new_with_free_func (listed_free);
-  g_ptr_array_add (peer->listing, listed);
+  listing_begin (peer);
+  listed = listing_add (peer, wire);
   sync_peer_queue (peer, &wait, command, on_status, &answer, NULL);
   ok = sync_wait (&wait, error);
   *answered = ok && listed->has_status && !answer.refused;
@@ -249,6 +288,6 @@ sync_list_status (SyncEngine *engine, Side side, const char *wire, TreeNode *nod
     node->highestmodseq = listed->status.highestmodseq;
     node->messages = listed->status.messages;
   }
-  g_clear_pointer (&peer->listing, g_ptr_array_unref);
+  listing_end (peer);
   return ok;
 }

@@ -176,6 +176,7 @@ warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
 
       g_warning ("%s: there is no such mailbox on either server", display);
       engine->figures.problems++;
+      engine->incomplete = TRUE;
     }
   }
 }
@@ -544,8 +545,8 @@ static void
 settle (SyncEngine *engine, SyncMailbox *mailbox)
 {
   mailbox->dirty = FALSE;
-  mailbox->waiting = mailbox->plan->waiting;
-  sync_commit_settled (engine, mailbox, !mailbox->waiting);
+  engine->incomplete |= mailbox->plan->waiting;
+  sync_commit_settled (engine, mailbox, !mailbox->plan->waiting);
 }
 
 static void
@@ -689,6 +690,23 @@ tell_figures (SyncEngine *engine, gint64 start)
              (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
 }
 
+/* Somebody keeps changing it, or a server does not do what it says. */
+static void
+tell_unsettled (SyncEngine *engine)
+{
+  g_autoptr (GPtrArray) dirty = dirty_mailboxes (engine);
+
+  for (guint i = 0; i < dirty->len; i++) {
+    const SyncMailbox *mailbox = g_ptr_array_index (dirty, i);
+
+    if (!mailbox->unconfirmed)
+      continue;
+    g_warning ("%s: not everything could be synchronized in %d rounds", mailbox->display,
+               MAX_ROUNDS);
+    engine->incomplete = TRUE;
+  }
+}
+
 static gboolean
 run_rounds (SyncEngine *engine, const char *const *mailboxes, GError **error)
 {
@@ -707,6 +725,8 @@ run_rounds (SyncEngine *engine, const char *const *mailboxes, GError **error)
       break;
     ok = run_round (engine, work, error);
   }
+  if (ok)
+    tell_unsettled (engine);
   return ok && !fatal (engine, error);
 }
 
@@ -717,6 +737,7 @@ sync_run (SyncEngine *engine, const char *const *mailboxes, GError **error)
   gboolean ok;
 
   memset (&engine->figures, 0, sizeof engine->figures);
+  engine->incomplete = FALSE;
   engine->messages_done = engine->messages_total = 0;
   engine->bytes_done = engine->bytes_total = 0;
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);

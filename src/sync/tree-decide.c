@@ -144,6 +144,20 @@ find_changes (const TreeContext *tree, TreeEntity *entity)
     g_clear_pointer (&intended[side], g_ptr_array_unref);
 }
 
+/* An interrupted pass may have emptied it on a side: no user expunged those messages. */
+static gboolean
+is_half_deleted (const TreeContext *tree, const TreeEntity *entity)
+{
+  for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+
+    if (intent->kind == TREE_DELETE && entity->saved != NULL &&
+        (intent->saved_id == entity->saved->id || strcmp (intent->name, entity->saved->name) == 0))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Made by an interrupted pass of ours, and still empty: what it was made for may be deleted since.
  */
 static TreeFate
@@ -222,32 +236,43 @@ decide_saved (TreeContext *tree, TreeEntity *entity)
   return TREE_KEEP;
 }
 
+/* Why it may not be deleted on @there; NULL: nothing speaks against it. */
+static const char *
+reason_to_keep (TreeContext *tree, const TreeEntity *entity, Side there, TreeAnswer *answer)
+{
+  const TreePlace *place = entity->place[there];
+
+  *answer = TREE_ANSWER_NO;
+  if (tree_fact (tree, TREE_FACT_REFUSED + TREE_DELETE, there, 0, place->name, NULL) != 0)
+    return "deleted there, and the other server refuses to delete it";
+  if (entity->changed[there])
+    return "deleted there, renamed on the other side";
+  if (entity->renumbered[there])
+    return "deleted there, renumbered or made anew on the other side";
+  if (place->listed->messages == 0 && place->listed->uidvalidity != 0)
+    return NULL;
+  if (place->listed->messages <= entity->saved->pairs)
+    *answer = tree_ask (tree, TREE_ASK_CHANGED, there, place->name, entity->saved->id);
+  else
+    *answer = TREE_ANSWER_YES;
+  return *answer == TREE_ANSWER_YES ? "deleted there, changed on the other side" : NULL;
+}
+
 /* Whether what was deleted on the other side may be deleted on @there. */
 static TreeFate
 decide_half_gone (TreeContext *tree, TreeEntity *entity, Side there)
 {
-  const TreePlace *place = entity->place[there];
+  TreeAnswer answer;
+  const char *reason;
 
   if (tree_fact (tree, TREE_FACT_WAITS, 0, entity->saved->id, NULL, NULL) != 0)
     return TREE_LEAVE;
-  if (!entity->changed[there] && !entity->renumbered[there] &&
-      place->listed->messages <= entity->saved->pairs) {
-    switch (tree_ask (tree, TREE_ASK_CHANGED, there, place->name, entity->saved->id)) {
-    case TREE_ANSWER_YES:
-      break;
-    case TREE_ANSWER_NO:
-      return TREE_DROP;
-    case TREE_ANSWER_NONE:
-    case TREE_ANSWER_UNKNOWN:
-    default:
-      return TREE_LEAVE;
-    }
-  }
+  reason = reason_to_keep (tree, entity, there, &answer);
+  if (reason == NULL)
+    return answer == TREE_ANSWER_NO ? TREE_DROP : TREE_LEAVE;
   entity->came_back = TRUE;
-  tree_add_conflict (tree->plan->conflicts, "mailbox-delete-vs-change", place->name,
-                     side_other (there),
-                     entity->changed[there] ? "deleted there, renamed on the other side"
-                                            : "deleted there, changed on the other side");
+  tree_add_conflict (tree->plan->conflicts, "mailbox-delete-vs-change", entity->place[there]->name,
+                     side_other (there), reason);
   return TREE_KEEP;
 }
 
@@ -315,6 +340,7 @@ tree_decide (TreeContext *tree)
     TreeEntity *entity = g_ptr_array_index (tree->entities, i);
 
     entity->fate = entity->saved != NULL ? decide_saved (tree, entity) : decide_new (tree, entity);
+    entity->rematch = is_half_deleted (tree, entity);
     if (entity->fate != TREE_FREEZE && tree_is_held (tree, entity))
       entity->fate = TREE_LEAVE;
   }

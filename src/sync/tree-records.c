@@ -72,6 +72,7 @@ tree_plan_free (TreePlan *plan)
   g_ptr_array_unref (plan->actions);
   g_ptr_array_unref (plan->questions);
   g_ptr_array_unref (plan->conflicts);
+  g_array_unref (plan->unsettled);
   g_free (plan);
 }
 

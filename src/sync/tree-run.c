@@ -285,6 +285,7 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
   display = mailbox_name_display (action->name, engine->peer[SIDE_LOCAL]->naming.delimiter);
   g_warning ("%s: the %s server: %s", display, side_name (action->side), error->message);
   engine->figures.problems++;
+  engine->incomplete = TRUE;
   g_ptr_array_add (doing->run->failed, doing->action);
 }
 
@@ -307,6 +308,7 @@ queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
   if (error != NULL) {
     g_warning ("%s", error->message);
     run->engine->figures.problems++;
+    run->engine->incomplete = TRUE;
     g_ptr_array_add (run->failed, action);
     return;
   }
@@ -496,6 +498,7 @@ sync_tree_run (SyncEngine *engine, SyncSelector selector, gpointer data, GPtrArr
   if (!sync_list (engine, trees, &unusable, error))
     return FALSE;
   engine->figures.problems += unusable;
+  engine->incomplete |= unusable > 0;
   run.failed = g_ptr_array_new ();
   run.saved = store_mailboxes (engine->store, error);
   if (run.saved != NULL && load_and_plan (&run, error)) {

@@ -21,9 +21,12 @@ forget_all (TreeContext *tree)
 static gboolean
 is_reset (const TreeEntity *entity)
 {
-  return entity->saved != NULL && entity->fate == TREE_KEEP &&
-         (entity->came_back || entity->rematch || entity->renumbered[SIDE_LOCAL] ||
-          entity->renumbered[SIDE_REMOTE]);
+  if (entity->saved == NULL || entity->fate == TREE_DROP || entity->fate == TREE_LOST)
+    return FALSE;
+  if (entity->rematch)
+    return TRUE;
+  return entity->fate == TREE_KEEP && (entity->came_back || entity->renumbered[SIDE_LOCAL] ||
+                                       entity->renumbered[SIDE_REMOTE]);
 }
 
 static void
@@ -36,7 +39,7 @@ reset_all (TreeContext *tree)
       continue;
     tree_add_action (tree, TREE_RESET, SIDE_LOCAL, entity, entity->saved->name, NULL);
     for (Side side = 0; side < N_SIDES; side++)
-      if (entity->renumbered[side])
+      if (entity->renumbered[side] && entity->fate == TREE_KEEP)
         tree_add_conflict (tree->plan->conflicts, "uidvalidity", entity->target, side,
                            "UIDVALIDITY changed: its messages are matched again");
   }
@@ -139,8 +142,11 @@ tree_save (TreeContext *tree)
   for (guint i = 0; i < tree->entities->len; i++) {
     Kept one = {g_ptr_array_index (tree->entities, i), NULL, {FALSE}};
 
-    if (one.entity->fate != TREE_KEEP)
+    if (one.entity->fate != TREE_KEEP) {
+      if (one.entity->saved != NULL && one.entity->fate != TREE_LOST)
+        g_array_append_val (tree->plan->unsettled, one.entity->saved->id);
       continue;
+    }
     tree_subscribe (tree, one.entity, one.subscribed);
     one.name = one.entity->saved != NULL ? one.entity->saved->name : NULL;
     g_array_append_val (kept, one);

@@ -220,6 +220,7 @@ begin_round (TreeContext *tree)
   tree->plan->actions = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_action_free);
   tree->plan->questions = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_question_free);
   tree->plan->conflicts = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_conflict_free);
+  tree->plan->unsettled = g_array_new (FALSE, FALSE, sizeof (gint64));
   tree->by_saved = g_hash_table_new (g_str_hash, g_str_equal);
   tree->entities = g_ptr_array_new_with_free_func (g_free);
   for (Side side = 0; side < N_SIDES; side++) {

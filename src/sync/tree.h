@@ -110,9 +110,16 @@ typedef enum {
 /* How a plan is carried out. One transaction records every action on a server (R9), in this order;
  * they are done, in this order on each side; one transaction does what is planned for the saved
  * tree, in this order (names are unique at each step), and removes those intents. Killed before
- * that, the next run passes them in TreeInput.intents. An action that fails takes those with it
- * that depend on it (tree_action_depends()); what the server refused for good goes into
- * TreeInput.refused of the next call. */
+ * that, the next run passes them in TreeInput.intents, the older ones first.
+ *
+ * An action that fails takes those with it that depend on it (tree_action_depends()); what the
+ * server refused for good goes into TreeInput.refused of the next call. Intents that stay all the
+ * same: that of a TREE_DELETE that failed after messages were expunged (nobody else expunged them),
+ * and the two of a swap whose second, temporary rename failed.
+ *
+ * Messages are then synchronized only in saved mailboxes that are neither in TreePlan.unsettled nor
+ * the saved_id of an action that failed: others' names may stand for another mailbox on one side.
+ */
 typedef struct {
   TreeActionKind kind;
   Side side; /* of the effect; not for TREE_SAVE, TREE_FORGET, TREE_RESET */
@@ -143,6 +150,8 @@ typedef struct {
   GPtrArray *questions; /* TreeQuestion, with answer NONE; when not empty, the other two are: names
                            depend on each other too much to begin */
   GPtrArray *conflicts; /* TreeConflict; those that wait or are refused are in every plan */
+  GArray *unsettled; /* gint64: saved mailboxes that are not, or not surely, on both sides under one
+                        name when all is done */
 } TreePlan;
 
 void tree_plan_free (TreePlan *plan);
