@@ -46,14 +46,79 @@ typedef struct {
   guint64 bytes_total;
 } SyncProgress;
 
+/* The property Status of the D-Bus interface, from best to worst. */
+typedef enum {
+  SYNC_STATUS_WATCHING,
+  SYNC_STATUS_SYNCING,
+  SYNC_STATUS_CONNECTING,
+  SYNC_STATUS_PAUSED,
+  SYNC_STATUS_OFFLINE,
+  SYNC_STATUS_KEYRING_LOCKED,
+  SYNC_STATUS_AUTH_FAILED,
+  SYNC_STATUS_ERROR,
+} SyncStatus;
+
+/* "watching", "syncing", ...: static. */
+const char *sync_status_name (SyncStatus status);
+
+/* What an account looks like at one moment. Immutable; belongs to whoever it is given to, for the
+ * time of the call. */
+typedef struct {
+  SyncStatus status;
+  const char *error_code; /* imapsync_error_code(), "" for none */
+  const char *error_message;
+  gint64 last_sync;    /* seconds since 1970, 0: never */
+  guint progress;      /* percent */
+  gint64 paused_until; /* seconds since 1970; 0: not paused, or until Resume */
+  gint64 next_try;     /* seconds since 1970; 0: none is planned */
+  guint mailboxes;     /* that are synchronized */
+  guint64 messages;    /* pairs in the database */
+  guint conflicts;     /* open */
+  guint held;
+} SyncSnapshot;
+
+/* What one pass did: the figures of SyncFinished. Everything is counted by the side where the
+ * effect was. */
+typedef struct {
+  gboolean ok;
+  guint64 copied[N_SIDES];
+  guint64 moved[N_SIDES];
+  guint64 flags[N_SIDES];
+  guint64 expunged[N_SIDES];
+  guint64 bytes[N_SIDES];
+  double seconds;
+  guint64 problems;
+} SyncReport;
+
+/* One open conflict. Strings are valid during the call. */
+typedef struct {
+  guint64 id;
+  gint64 time; /* seconds since 1970 */
+  const char *kind;
+  const char *mailbox; /* for people: local delimiter */
+  guint64 uid[N_SIDES];
+  const char *details; /* "key=value" lines, values escaped by g_strescape() */
+} SyncConflictRecord;
+
 typedef struct _SyncAccount SyncAccount;
 
-/* Either may be NULL. */
+/* Any may be NULL. All are called on the default main context. */
 typedef struct {
   /* @progress is valid during the call alone. */
   void (*progress) (SyncAccount *account, const SyncProgress *progress, gpointer data);
   /* Once, and the last call. */
   void (*finished) (SyncAccount *account, SyncResult result, gpointer data);
+  /* Whenever anything in it changed; progress at most twenty times a second. */
+  void (*changed) (SyncAccount *account, const SyncSnapshot *snapshot, gpointer data);
+  /* A pass ended. */
+  void (*passed) (SyncAccount *account, const SyncReport *report, gpointer data);
+  /* A conflict came up; one was resolved or became outdated. */
+  void (*conflict) (SyncAccount *account, const SyncConflictRecord *conflict, gpointer data);
+  void (*resolved) (SyncAccount *account, guint64 id, gpointer data);
+  /* A password is needed that neither the configuration nor a command gives: ask, without any
+   * prompt, and answer with sync_account_set_password(). NULL here: the account says that none is
+   * configured. */
+  void (*password_wanted) (SyncAccount *account, Side side, gpointer data);
 } SyncListener;
 
 /* @config, @request and @listener are copied. Nothing happens before _start(). */
@@ -70,5 +135,41 @@ void sync_account_stop (SyncAccount *account);
 /* After finished(), but not from inside it; or without a _start(). Joins the thread. */
 void sync_account_free (SyncAccount *account);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SyncAccount, sync_account_free)
+
+/* --- commands of an account that stays (SYNC_STAY): all return at once --- */
+
+/* Called once on the default main context; @error is NULL for success. */
+typedef void (*SyncDone) (SyncAccount *account, const SyncReport *report, const GError *error,
+                          gpointer data);
+
+/* A pass now, of @mailboxes (UTF-8, local delimiter; NULL or empty: all), also when a next try was
+ * planned for later or the login had failed. @done (may be NULL) when that pass, or the one that
+ * was running and covers it, ended. While paused: IMAPSYNC_ERROR_CONFIG "paused". @repair: as
+ * --repair. */
+void sync_account_sync (SyncAccount *account, const char *const *mailboxes, gboolean repair,
+                        SyncDone done, gpointer data);
+
+/* Finishes the command in flight, closes the connections; kept in the database. @until: seconds
+ * since 1970, 0: until _resume(). */
+void sync_account_pause (SyncAccount *account, gint64 until);
+void sync_account_resume (SyncAccount *account);
+
+/* The network came or changed: try now. @available FALSE: it is gone, do not try. */
+void sync_account_network (SyncAccount *account, gboolean available);
+/* The machine is about to sleep (TRUE), or woke up (FALSE). */
+void sync_account_sleep (SyncAccount *account, gboolean sleeping);
+
+/* The answer to password_wanted(); @password is copied and wiped. NULL: @locked says why there is
+ * none. */
+void
+sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked);
+
+typedef void (*SyncConflictsDone) (SyncAccount *account, const SyncConflictRecord *conflicts,
+                                   gsize n, const GError *error, gpointer data);
+void sync_account_list_conflicts (SyncAccount *account, SyncConflictsDone done, gpointer data);
+
+/* @choice as in the D-Bus interface; one that the kind does not have is IMAPSYNC_ERROR_CONFIG. */
+void sync_account_resolve (SyncAccount *account, guint64 id, const char *choice, SyncDone done,
+                           gpointer data);
 
 G_END_DECLS
