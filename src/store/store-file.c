@@ -150,8 +150,18 @@ size_of (const char *file, const char *suffix)
   return g_stat (path, &status) == 0 ? status.st_size : 0;
 }
 
+/* SQLite takes a page that ends early for one that ends in zeros. While there is a log, the file
+ * may end anywhere: the log has the rest. */
 static gboolean
-check_header (const char *file, int fd, GError **error)
+has_whole_pages (const guint8 *header, goffset size)
+{
+  guint page = (guint)header[16] << 8 | header[17];
+
+  return size % (page <= 1 ? 65536 : page) == 0;
+}
+
+static gboolean
+check_header (const char *file, int fd, goffset size, StoreFileState state, GError **error)
 {
   static const char magic[16] = "SQLite format 3";
   guint8 header[100];
@@ -167,7 +177,7 @@ check_header (const char *file, int fd, GError **error)
                  "The file %s is not a database; " CHOOSE_ANOTHER, file);
     return FALSE;
   }
-  if (n < (gssize)sizeof header) {
+  if (n < (gssize)sizeof header || (state == STORE_FILE_CLEAN && !has_whole_pages (header, size))) {
     store_set_damaged (error, file, "its end is missing");
     return FALSE;
   }
@@ -200,7 +210,7 @@ check_open_file (const char *file, int fd, StoreFileState *state, GError **error
   }
   *state = size_of (file, "-wal") > 0 || size_of (file, "-journal") > 0 ? STORE_FILE_UNCLEAN
                                                                         : STORE_FILE_CLEAN;
-  return check_header (file, fd, error);
+  return check_header (file, fd, status.st_size, *state, error);
 }
 
 gboolean
