@@ -257,7 +257,7 @@ store_conflict_free (StoreConflict *conflict)
 /* By its id, else by what it is about: then it goes on since it began, and a choice that was made
  * for it stands. */
 static gboolean
-find_conflict (Store *store, StoreConflict *conflict, GError **error)
+find_conflict (Store *store, StoreConflict *conflict, char **choice, GError **error)
 {
   g_autoptr (StoreQuery) query =
       store_query (store,
@@ -279,8 +279,8 @@ find_conflict (Store *store, StoreConflict *conflict, GError **error)
     conflict->id = sqlite3_column_int64 (query, 0);
     if (given == 0) {
       conflict->time = sqlite3_column_int64 (query, 1);
-      if (conflict->choice == NULL)
-        conflict->choice = store_column_text (query, 2);
+      if (*choice == NULL)
+        *choice = store_column_text (query, 2);
     }
   }
   if (local_error == NULL)
@@ -305,10 +305,11 @@ drop_oldest_conflicts (Store *store, GError **error)
 gboolean
 store_conflict_save (Store *store, StoreConflict *conflict, GError **error)
 {
+  g_autofree char *choice = g_strdup (conflict->choice);
   g_autoptr (StoreQuery) query = NULL;
   gboolean is_new;
 
-  if (!find_conflict (store, conflict, error))
+  if (!find_conflict (store, conflict, &choice, error))
     return FALSE;
   is_new = conflict->id == 0;
   if (is_new)
@@ -328,7 +329,7 @@ store_conflict_save (Store *store, StoreConflict *conflict, GError **error)
   store_bind_text (query, 5, conflict->kind);
   store_bind_text (query, 6, conflict->mailbox);
   store_bind_text (query, 7, conflict->details);
-  store_bind_text (query, 8, conflict->choice);
+  store_bind_text (query, 8, choice);
   if (!store_query_run (store, query, error))
     return FALSE;
   if (!is_new)

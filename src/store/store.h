@@ -62,7 +62,8 @@ void store_mailbox_free (StoreMailbox *mailbox);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StoreMailbox, store_mailbox_free)
 
 GPtrArray *store_mailboxes (Store *store, GError **error); /* element-type StoreMailbox, by name */
-/* Inserts (id 0, which it sets) or updates everything but the pairs. */
+/* Inserts (id 0, which it sets) or updates everything but the pairs. Like all that save, it writes
+ * nothing where the database says the same already (R8). */
 gboolean store_mailbox_save (Store *store, StoreMailbox *mailbox, GError **error);
 /* With its pairs, intents and holds. */
 gboolean store_mailbox_delete (Store *store, gint64 mailbox, GError **error);
@@ -78,6 +79,7 @@ typedef struct {
 /* A pair whose UID is already in a pair is an error: nothing may be paired twice. */
 gboolean
 store_pairs_insert (Store *store, gint64 mailbox, const StorePair *pairs, gsize n, GError **error);
+/* To change or delete a pair that is not there is no error. */
 gboolean store_pair_set_flags (Store *store, gint64 mailbox, Side by, guint32 uid, FlagsId flags,
                                GError **error);
 gboolean store_pair_delete (Store *store, gint64 mailbox, Side by, guint32 uid, GError **error);
@@ -162,7 +164,8 @@ typedef struct {
 void store_hold_free (StoreHold *hold);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StoreHold, store_hold_free)
 
-/* Inserts, or updates the one with the same mailbox, side, uid and kind. */
+/* Inserts, or updates the one with the same mailbox, side, uid and kind; sets id. One that is told
+ * anew (id 0) keeps its since, and sets @hold's to it. */
 gboolean store_hold_save (Store *store, StoreHold *hold, GError **error);
 gboolean store_hold_delete (Store *store, gint64 id, GError **error);
 GPtrArray *store_holds (Store *store, gint64 mailbox, GError **error); /* 0: all */
@@ -188,8 +191,9 @@ typedef struct {
 void store_conflict_free (StoreConflict *conflict);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (StoreConflict, store_conflict_free)
 
-/* Inserts, or updates the open one of the same kind, mailbox and UIDs; at most 1,000 are kept, the
- * oldest go. */
+/* Inserts, or updates the open one of the same kind, mailbox and UIDs; sets id. One that is told
+ * anew (id 0) keeps its time, and sets @conflict's to it, and its choice where @conflict has none.
+ * At most 1,000 are kept, the oldest go. */
 gboolean store_conflict_save (Store *store, StoreConflict *conflict, GError **error);
 gboolean store_conflict_delete (Store *store, gint64 id, GError **error);
 GPtrArray *store_conflicts (Store *store, GError **error); /* by id */

@@ -7,6 +7,7 @@
 #include "store/store-private.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -140,3 +141,117 @@ ask (Store *store, const char *sql)
   g_assert_cmpint (sqlite3_step (statement), ==, SQLITE_ROW);
   return sqlite3_column_int64 (statement, 0);
 }
+
+/* --- processes and files --- */
+
+/* Runs @function in a process of its own; its exit status, or minus the signal that ended it. */
+static inline int
+in_child (void (*function) (const char *path), const char *path)
+{
+  int status;
+  pid_t pid = fork ();
+
+  g_assert_cmpint (pid, >=, 0);
+  if (pid == 0) {
+    function (path);
+    _exit (0);
+  }
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  return WIFSIGNALED (status) ? -WTERMSIG (status) : WEXITSTATUS (status);
+}
+
+static inline int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *)a, *(char *const *)b);
+}
+
+/* Name, mode, size and digest of all in @folder but lock files. */
+static inline char *
+snapshot (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  GString *text = g_string_new (NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    if (!g_str_has_suffix (name, ".lock"))
+      g_ptr_array_add (names, g_strdup (name));
+  g_ptr_array_sort (names, compare_names);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *path = g_build_filename (folder, names->pdata[i], NULL);
+    g_autofree char *content = NULL, *digest = NULL;
+    gsize length = 0;
+    GStatBuf status;
+
+    g_assert_cmpint (g_lstat (path, &status), ==, 0);
+    if (S_ISREG (status.st_mode) && g_file_get_contents (path, &content, &length, NULL))
+      digest = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (guchar *)content, length);
+    g_string_append_printf (text, "%s %o %" G_GSIZE_FORMAT " %s\n", (char *)names->pdata[i],
+                            (guint)status.st_mode, length, digest);
+  }
+  return g_string_free (text, FALSE);
+}
+
+/* A mailbox (number 1), @n pairs. */
+static inline void
+make_database (const char *path, guint32 n)
+{
+  g_autoptr (Store) store = open_store (path);
+  gint64 mailbox;
+
+  BEGIN (store);
+  mailbox = add_mailbox (store, "INBOX");
+  g_assert_cmpint (mailbox, ==, 1);
+  for (guint32 uid = 1; uid <= n; uid++)
+    add_pair (store, mailbox, uid, uid, uid % 2 == 0 ? "\\Seen" : "");
+  COMMIT (store);
+}
+
+static inline void
+make_and_die (const char *path)
+{
+  Store *store = open_store (path);
+
+  BEGIN (store);
+  add_mailbox (store, "INBOX");
+  COMMIT (store);
+  kill (getpid (), SIGKILL);
+}
+
+/* A database whose last user was killed: it has a log. */
+static inline void
+make_unclean_database (const char *path)
+{
+  g_autofree char *wal = g_strconcat (path, "-wal", NULL);
+  GStatBuf status;
+
+  g_assert_cmpint (in_child (make_and_die, path), ==, -SIGKILL);
+  g_assert_cmpint (g_stat (wal, &status), ==, 0);
+  g_assert_cmpint (status.st_size, >, 0);
+}
+
+static inline void
+copy_file (const char *from, const char *to, gsize length)
+{
+  g_autofree char *content = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize size;
+
+  g_file_get_contents (from, &content, &size, &error);
+  g_assert_no_error (error);
+  g_file_set_contents (to, content, (gssize)MIN (size, length), &error);
+  g_assert_no_error (error);
+}
+
+static inline gsize
+size_of_file (const char *path)
+{
+  GStatBuf status;
+
+  return g_stat (path, &status) == 0 ? (gsize)status.st_size : 0;
+}
+
+#define ADD(path, function)                                                                        \
+  g_test_add (path, Scratch, NULL, scratch_set_up, function, scratch_tear_down)
