@@ -76,8 +76,9 @@ add_certificates (GString *bundle, GHashTable *known, const char *path)
 }
 
 static GString *
-read_ca_folder (const char *folder, GError **error)
+read_ca_folder (const TlsPolicy *policy, GError **error)
 {
+  const char *folder = policy->server->ca_path;
   g_autoptr (GError) local = NULL;
   g_autoptr (GDir) dir = g_dir_open (folder, 0, &local);
   g_autoptr (GHashTable) known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -86,7 +87,8 @@ read_ca_folder (const char *folder, GError **error)
 
   if (dir == NULL) {
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-                 "The folder of CA certificates cannot be read: %s", local->message);
+                 "%s: the folder of CA certificates cannot be read: %s", policy->name,
+                 local->message);
     return NULL;
   }
 
@@ -99,7 +101,8 @@ read_ca_folder (const char *folder, GError **error)
   }
   if (bundle->len == 0) {
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-                 "The folder of CA certificates \"%s\" holds no certificate", folder);
+                 "%s: the folder of CA certificates \"%s\" holds no certificate", policy->name,
+                 folder);
     g_string_free (bundle, TRUE);
     return NULL;
   }
@@ -126,7 +129,7 @@ static gboolean
 load_ca_folder (TlsPolicy *policy, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  GString *bundle = read_ca_folder (policy->server->ca_path, error);
+  GString *bundle = read_ca_folder (policy, error);
   g_autofree char *path = NULL;
 
   if (bundle == NULL)
@@ -142,8 +145,8 @@ load_ca_folder (TlsPolicy *policy, GError **error)
     return TRUE;
 
   g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-               "The CA certificates in \"%s\" cannot be used: %s", policy->server->ca_path,
-               local != NULL ? local->message : g_strerror (errno));
+               "%s: the CA certificates in \"%s\" cannot be used: %s", policy->name,
+               policy->server->ca_path, local != NULL ? local->message : g_strerror (errno));
   return FALSE;
 }
 
@@ -289,7 +292,9 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
 
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
     return certificate_error (policy, seen);
+  /* NOT_TLS is what GIO calls a connection that ends before a word of TLS. */
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_EOF) ||
+      g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_NOT_TLS) ||
       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ||
       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE))
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_REFUSED,
@@ -318,7 +323,7 @@ check_version (TlsPolicy *policy, GTlsConnection *connection, GError **error)
     return TRUE;
   default:
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
-                 "%s: the server speaks an outdated version of TLS; 1.2 or newer is needed",
+                 "%s: the server speaks an outdated version of TLS; TLS 1.2 or newer is needed",
                  policy->name);
     return FALSE;
   }

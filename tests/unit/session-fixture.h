@@ -10,7 +10,7 @@
 /* A scripted server in a thread of its own on a free loopback port, and a session whose events are
  * written down. The script is lines:
  *   S: text          sends the line
- *   S- text          sends it without CRLF
+ *   S- text          sends it without CRLF; "|" stands for LF
  *   C: text          expects exactly this line
  *   BYTES n          reads n bytes
  *   FLOOD tag n      writes n bytes as the body of a FETCH, and the tagged OK, before it reads on
@@ -18,6 +18,7 @@
  *   TLS-REFUSED      the same, but the client must not like it
  *   WAIT ms
  *   EOF              expects the end of the client's bytes
+ *   CUT              ends the connection below TLS
  *   NEXT             closes, and takes the next connection
  * At its end the connection is closed. */
 typedef struct {
@@ -137,8 +138,10 @@ peer_step (Script *script, Peer *peer, const char *step, GError **error)
     line = g_strconcat (step + 3, "\r\n", NULL);
     return peer_send (peer, line, strlen (line), error);
   }
-  if (g_str_has_prefix (step, "S- "))
-    return peer_send (peer, step + 3, strlen (step + 3), error);
+  if (g_str_has_prefix (step, "S- ")) {
+    line = g_strdelimit (g_strdup (step + 3), "|", '\n');
+    return peer_send (peer, line, strlen (line), error);
+  }
   if (g_str_has_prefix (step, "C: "))
     return peer_expect (script, peer, step + 3, error);
   if (g_str_has_prefix (step, "BYTES ")) {
@@ -159,6 +162,13 @@ peer_step (Script *script, Peer *peer, const char *step, GError **error)
     if (peer_start_tls (script, peer, NULL))
       script->failure = g_strdup ("the client accepted this certificate");
     return script->failure == NULL;
+  }
+  if (strcmp (step, "CUT") == 0) {
+    g_autoptr (GIOStream) base = NULL;
+
+    g_object_get (peer->stream, "base-io-stream", &base, NULL);
+    return g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), FALSE,
+                              TRUE, error);
   }
   if (strcmp (step, "NEXT") == 0)
     return peer_next (script, peer, error);
