@@ -127,8 +127,8 @@ planner_load_holds (Planner *p)
   for (guint i = 0; p->in->holds != NULL && i < p->in->holds->len; i++) {
     const StoreHold *hold = g_ptr_array_index (p->in->holds, i);
 
-    /* Once renumbered, its UID is another message's. */
-    if (hold->uid == 0 || p->in->delta[hold->side]->trust == SYNC_TRUST_NONE)
+    /* Once renumbered, its UID is another message's; and the other side may be another server. */
+    if (hold->uid == 0 || p->plan->reset)
       continue;
     if (hold->kind == STORE_HOLD_FLAGS)
       uid_set_add (p->held_flags[hold->side], hold->uid);
@@ -229,15 +229,12 @@ count_unpaired (Planner *p, Side side)
 static void
 ask_for_full_list (Planner *p)
 {
-  gboolean distrust = p->in->delta[SIDE_LOCAL]->trust == SYNC_TRUST_NONE ||
-                      p->in->delta[SIDE_REMOTE]->trust == SYNC_TRUST_NONE;
-
   for (Side side = 0; side < N_SIDES; side++) {
     const SyncDelta *delta = p->in->delta[side];
 
     if (delta->full)
       continue;
-    if (distrust ||
+    if (p->plan->reset ||
         p->in->n_pairs - count_gone_pairs (p, side) + count_unpaired (p, side) != delta->exists)
       p->plan->need_full[side] = TRUE;
   }
@@ -522,42 +519,69 @@ plan_copies (Planner *p, Side origin)
   }
 }
 
+/* R6: a pair's UID that the server has yet to give was given by another one, before a backup was
+ * put back. The saved UIDNEXT does not tell while a pass that was cut off has gone beyond it. */
+static SyncTrust
+judge_trust (const SyncPlanInput *in, Side side)
+{
+  for (guint i = 0; i < in->pairs->len; i++) {
+    if (g_array_index (in->pairs, StorePair, i).uid[side] >= in->delta[side]->uidnext)
+      return SYNC_TRUST_NONE;
+  }
+  return in->delta[side]->trust;
+}
+
+static gboolean
+is_distrusted (const Planner *p, Side side)
+{
+  return p->in->delta[side]->trust == SYNC_TRUST_NONE;
+}
+
+static void
+plan_changes (Planner *p)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (is_distrusted (p, side) && p->in->n_pairs > 0)
+      add_conflict (p, "uidvalidity", side);
+  }
+  if (!p->plan->reset) {
+    plan_pairs (p);
+    plan_deletions (p);
+  }
+  if (collect_unpaired (p) && !p->in->matched) {
+    p->plan->need_match = TRUE;
+    return;
+  }
+  plan_matches (p);
+  plan_copies (p, SIDE_LOCAL);
+  plan_copies (p, SIDE_REMOTE);
+}
+
 SyncPlan *
 sync_plan_mailbox (const SyncPlanInput *input)
 {
   SyncPlanInput in = *input;
-  g_autoptr (GArray) intents = sync_parse_intents (input);
+  SyncDelta delta[N_SIDES];
+  g_autoptr (GArray) intents = NULL;
   Planner p = {.in = &in, .plan = sync_plan_new ()};
 
-  in.parsed_intents = intents;
+  for (Side side = 0; side < N_SIDES; side++) {
+    delta[side] = *input->delta[side];
+    delta[side].trust = judge_trust (input, side);
+    in.delta[side] = &delta[side];
+  }
+  in.parsed_intents = intents = sync_parse_intents (&in);
+  p.plan->reset = is_distrusted (&p, SIDE_LOCAL) || is_distrusted (&p, SIDE_REMOTE);
   planner_load_holds (&p);
-  p.plan->reset = input->n_pairs > 0 && (input->delta[SIDE_LOCAL]->trust == SYNC_TRUST_NONE ||
-                                         input->delta[SIDE_REMOTE]->trust == SYNC_TRUST_NONE);
   if (p.plan->reset) {
     planner_load_old_pairs (&p);
   } else {
     for (Side side = 0; side < N_SIDES; side++)
-      add_paired (&p, side, input->pairs);
+      add_paired (&p, side, in.pairs);
   }
   ask_for_full_list (&p);
-  if (!sync_plan_has_question (p.plan)) {
-    if (p.plan->reset) {
-      for (Side side = 0; side < N_SIDES; side++) {
-        if (input->delta[side]->trust == SYNC_TRUST_NONE)
-          add_conflict (&p, "uidvalidity", side);
-      }
-    } else {
-      plan_pairs (&p);
-      plan_deletions (&p);
-    }
-    if (collect_unpaired (&p) && !input->matched) {
-      p.plan->need_match = TRUE;
-    } else {
-      plan_matches (&p);
-      plan_copies (&p, SIDE_LOCAL);
-      plan_copies (&p, SIDE_REMOTE);
-    }
-  }
+  if (!sync_plan_has_question (p.plan))
+    plan_changes (&p);
   planner_clear (&p);
   return p.plan;
 }

@@ -81,9 +81,9 @@ typedef struct {
   UidSet *unpaired[N_SIDES];      /* with need_match: whom to identify */
 
   /* For the database alone. */
-  gboolean
-      reset;     /* no old pair of this mailbox is believed: all go, pairs below take their place */
-  GArray *pairs; /* StorePair: matched by identity */
+  gboolean reset; /* nothing that was saved of this mailbox is believed: all pairs and holds go, the
+                   * numbers back to 0 (but UIDVALIDITY); pairs below take their place */
+  GArray *pairs;  /* StorePair: matched by identity */
   GArray *forget; /* StorePair: gone on both sides */
 
   /* Effects. */

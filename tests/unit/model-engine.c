@@ -20,7 +20,7 @@ typedef struct {
   GArray *matches;
   GPtrArray *intents;          /* copies of the database's */
   GPtrArray *holds;            /* that are not due; owned by the database */
-  UidSet *due[N_SIDES];        /* held UIDs that are tried again, and what they are paired to */
+  UidSet *due[N_SIDES];        /* held UIDs that are tried again */
   UidSet *planned[N_SIDES][2]; /* once, twice in this run */
   SyncPlan *plan;
   gboolean asked_twice;
@@ -211,17 +211,6 @@ select_mailbox (Run *run, Side side, gboolean full)
   return delta;
 }
 
-/* A pair's UID that is not there yet: the server was put back, whatever else its numbers say. */
-static gboolean
-has_pair_from (Model *m, Side side, guint32 uidnext)
-{
-  for (guint i = 0; i < m->db.pairs->len; i++) {
-    if (g_array_index (m->db.pairs, StorePair, i).uid[side] >= uidnext)
-      return TRUE;
-  }
-  return FALSE;
-}
-
 static void
 gather (Run *run, Side side, gboolean full)
 {
@@ -234,8 +223,7 @@ gather (Run *run, Side side, gboolean full)
     delta->trust = SYNC_TRUST_PROVED;
     if (base->uidvalidity == 0)
       break;
-    if (delta->uidvalidity != base->uidvalidity || delta->uidnext < base->uidnext ||
-        has_pair_from (run->m, side, delta->uidnext))
+    if (delta->uidvalidity != base->uidvalidity || delta->uidnext < base->uidnext)
       delta->trust = SYNC_TRUST_NONE;
     else if (delta->full || delta->highestmodseq < base->highestmodseq)
       delta->trust = SYNC_TRUST_INFERRED;
@@ -479,19 +467,8 @@ write_uidvalidity (Run *run)
       run->base[side] = *saved = (ModelNumbers){.uidvalidity = run->delta[side]->uidvalidity};
     else if (run->delta[side]->highestmodseq < saved->highestmodseq)
       run->base[side].highestmodseq = saved->highestmodseq = 0;
-    if (run->delta[side]->trust != SYNC_TRUST_PROVED)
+    if (run->delta[side]->trust != SYNC_TRUST_PROVED || run->plan->reset)
       m->server[side].renumbered = FALSE;
-  }
-}
-
-static void
-drop_holds_of_old_uids (Run *run)
-{
-  for (guint i = run->m->db.holds->len; i > 0; i--) {
-    StoreHold *hold = g_ptr_array_index (run->m->db.holds, i - 1);
-
-    if (run->delta[hold->side]->trust == SYNC_TRUST_NONE)
-      drop_hold (run, hold);
   }
 }
 
@@ -502,8 +479,9 @@ write_plan (Run *run)
   Model *m = run->m;
 
   write_uidvalidity (run);
-  drop_holds_of_old_uids (run);
   if (plan->reset) {
+    while (m->db.holds->len > 0)
+      drop_hold (run, g_ptr_array_index (m->db.holds, 0));
     g_array_set_size (m->db.pairs, 0);
     m->db.writes++;
   }
@@ -851,7 +829,6 @@ split_holds (Run *run)
 
   for (guint i = 0; i < m->db.holds->len; i++) {
     StoreHold *hold = g_ptr_array_index (m->db.holds, i);
-    const StorePair *pair = find_pair (m, hold->side, hold->uid);
 
     if (!(hold->kind == STORE_HOLD_UNSTABLE && (m->acts == 0 || model_chance (m, 2))) &&
         !(hold->kind == STORE_HOLD_REFUSED && m->acts > 0 && model_chance (m, 4))) {
@@ -860,8 +837,6 @@ split_holds (Run *run)
     }
     model_trace (m, "%s %u is held no longer", side_name (hold->side), hold->uid);
     uid_set_add (run->due[hold->side], hold->uid);
-    if (pair != NULL)
-      uid_set_add (run->due[side_other (hold->side)], pair->uid[side_other (hold->side)]);
   }
 }
 

@@ -347,22 +347,51 @@ state_copy (ModelState *to, const ModelState *from)
   to->graves = g_array_copy (from->graves);
 }
 
+/* All messages have one and the same MODSEQ then, nothing is known of what was expunged. */
 static void
-lose_index (Model *m, Side side)
+rebuild_index (Model *m, Side side, guint64 highestmodseq)
 {
   ModelServer *s = &m->server[side];
 
-  if (s->generation == 3 || s->renumbered)
-    return;
   model_trace (m, "%s loses its index", side_name (side));
-  s->state.highestmodseq = 1000000;
-  for (guint i = 0; i <= s->generation; i++)
-    s->state.highestmodseq /= 10; /* far enough down not to be reached again */
-  s->generation++;
+  s->state.highestmodseq = highestmodseq;
   for (guint i = 0; i < s->state.messages->len; i++)
     g_array_index (s->state.messages, ModelMessage, i).modseq = s->state.highestmodseq;
   g_array_set_size (s->state.graves, 0);
   state_clear (&s->backup);
+}
+
+/* Either so far down that it is not reached again, or so little that a few changes later nobody
+ * could see it: then nobody else acts before the engine came by. */
+static void
+lose_index (Model *m, Side side)
+{
+  ModelServer *s = &m->server[side];
+  guint64 saved = m->db.saved[side].highestmodseq;
+
+  if (s->renumbered)
+    return;
+  if (saved != 0 && model_chance (m, 2)) {
+    rebuild_index (m, side, saved - 1 - model_random (m, 3));
+    s->renumbered = TRUE;
+  } else if (s->generation < 3) {
+    guint64 highestmodseq = 1000000;
+
+    for (guint i = 0; i <= s->generation; i++)
+      highestmodseq /= 10;
+    s->generation++;
+    rebuild_index (m, side, highestmodseq);
+  }
+}
+
+/* No VANISHED for what is gone; only the number of messages tells. */
+static void
+forget_graves (Model *m, Side side)
+{
+  if (m->db.saved[side].highestmodseq == 0)
+    return;
+  model_trace (m, "%s forgets what was expunged", side_name (side));
+  g_array_set_size (m->server[side].state.graves, 0);
 }
 
 static void
@@ -421,7 +450,7 @@ model_disrupts (Model *m)
 {
   Side side = model_random (m, N_SIDES);
 
-  switch (model_random (m, 4)) {
+  switch (model_random (m, 5)) {
   case 0:
     lose_index (m, side);
     break;
@@ -432,8 +461,12 @@ model_disrupts (Model *m)
     if (!m->server[side].renumbered)
       state_copy (&m->server[side].backup, &m->server[side].state);
     break;
+  case 3:
+    forget_graves (m, side);
+    break;
   default:
     restore (m, side);
+    break;
   }
 }
 

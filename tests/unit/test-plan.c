@@ -923,6 +923,25 @@ test_no_trust_on_both_takes_the_union (void)
   settled (c);
 }
 
+/* A backup put back while a pass was cut off: the saved UIDNEXT is lower than both. */
+static void
+test_pair_above_uidnext_is_no_deletion (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_INFERRED);
+  full (c, R, SYNC_TRUST_INFERRED);
+  pair (c, 1, 1, "");
+  pair (c, 2, 1000, "");
+  message (c, L, 1, "");
+  message (c, L, 2, "");
+  message (c, R, 1, "");
+  expect (c, "match 1:2 with 1");
+  c->input.matched = TRUE;
+  match (c, 1, 1);
+  expect (c, "reset; pair 1=1; copy local 2 (); conflict uidvalidity remote");
+}
+
 static void
 test_count_unlike_ours_asks_for_everything (void)
 {
@@ -1120,7 +1139,7 @@ test_copy_intent_of_renumbered_messages_asks_twice (void)
   intent (c, STORE_INTENT_COPY, R, "1", "");
   expect (c, "again");
   c->input.asked_twice = TRUE;
-  expect (c, "copy local 4 ()");
+  expect (c, "reset; copy local 4 ()");
 }
 
 static void
@@ -1178,7 +1197,10 @@ test_hold_of_a_renumbered_uid_is_another_message (void)
   full (c, R, SYNC_TRUST_PROVED);
   message (c, L, 5, "");
   hold (c, L, 5, STORE_HOLD_REFUSED);
-  expect (c, "copy local 5 ()");
+  expect (c, "reset; copy local 5 ()");
+  c->delta[L]->trust = SYNC_TRUST_PROVED;
+  c->delta[R]->trust = SYNC_TRUST_NONE;
+  expect (c, "reset; copy local 5 ()");
 }
 
 static void
@@ -1310,6 +1332,7 @@ add_trust_and_intents (void)
   ADD ("trust/none-asks-for-everything", no_trust_asks_for_everything);
   ADD ("trust/none-makes-pairs-anew", no_trust_makes_pairs_anew);
   ADD ("trust/none-on-both-takes-the-union", no_trust_on_both_takes_the_union);
+  ADD ("trust/pair-above-uidnext-is-no-deletion", pair_above_uidnext_is_no_deletion);
   ADD ("trust/count-unlike-ours-asks-for-everything", count_unlike_ours_asks_for_everything);
   ADD ("trust/count-knows-pairs-that-are-not-named", count_knows_pairs_that_are_not_named);
   ADD ("intent/flag-cleared-by-its-owner-stays-cleared", flag_cleared_by_its_owner_stays_cleared);
