@@ -247,8 +247,13 @@ store_open (const char *path, const StoreIdentity identity[N_SIDES], GError **er
   if (state == STORE_FILE_ABSENT && !store_schema_create (store->file, identity, error))
     return NULL;
   store->db = store_schema_open (store->file, state, identity, error);
-  if (store->db == NULL || !load_flags (store, error))
+  if (store->db == NULL)
     return NULL;
+  if (!load_flags (store, error)) {
+    sqlite3_db_config (store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, state == STORE_FILE_UNCLEAN,
+                       NULL);
+    return NULL;
+  }
   return g_steal_pointer (&store);
 }
 

@@ -188,10 +188,21 @@ test_a_page_that_goes_bad_later_is_an_error (Scratch *scratch, gconstpointer dat
 }
 
 static void
+contradict_and_die (const char *path)
+{
+  sqlite3 *db = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (
+      sqlite3_exec (db, "INSERT INTO flag_list VALUES (7, '\\Seen')", NULL, NULL, NULL), ==, 0);
+  kill (getpid (), SIGKILL);
+}
+
+static void
 test_contradicting_flag_lists_are_damage (Scratch *scratch, gconstpointer data)
 {
   make_database (scratch->path, 10);
-  run_sql (scratch->path, "INSERT INTO flag_list VALUES (7, '\\Seen')");
+  g_assert_cmpint (in_child (contradict_and_die, scratch->path), ==, -SIGKILL);
   assert_refused (scratch, "contradict");
   run_sql (scratch->path, "UPDATE flag_list SET id = 4000000000, flags = 'x' WHERE id = 7");
   assert_refused (scratch, "contradict");
