@@ -165,5 +165,5 @@ def fingerprint(server, user):
     HIGHESTMODSEQ, MESSAGES)} and the subscriptions."""
     with server.connect(user) as client:
         listed = client.list(status="MESSAGES UIDNEXT UIDVALIDITY HIGHESTMODSEQ")
-        boxes = {name: (m.subscribed, tuple(sorted(m.status.items()))) for name, m in listed.items()}
-        return boxes, client.subscriptions()
+        # \\Subscribed in this LIST is not to be believed: Dovecot leaves it out for a new store's INBOX.
+        return {name: tuple(sorted(m.status.items())) for name, m in listed.items()}, client.subscriptions()

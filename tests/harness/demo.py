@@ -11,6 +11,7 @@ from .imapsync import Account
 from .seed import simple
 
 USER = "demo"
+DISPUTED = "Star it or answer it"
 
 
 class Failed(Exception):
@@ -74,9 +75,9 @@ def change(servers):
         remote.create("Holidays/Norderney & Juist")
         remote.append("Holidays/Norderney & Juist", simple("Ferry times"))
         say("    remote: a mailbox \"Holidays/Norderney & Juist\" is made, with one message")
-        local.store(mine[20:21], "+", "\\Flagged")
-        remote.store(theirs[20:21], "+", "\\Answered")
-        say("    both:   one message gets a star here and an answer there: that is a conflict")
+        for client, flag in ((local, "\\Flagged"), (remote, "\\Answered")):
+            client.store(client.uids(f'HEADER SUBJECT "{DISPUTED}"'), "+", flag)
+        say("    both:   one message gets a star on one side and is answered on the other: a conflict")
 
 
 def main():
@@ -95,6 +96,8 @@ def main():
             servers.append(Dovecot(format))
             servers[-1].start()
         seed.seed_both([(server, USER) for server in servers], mailboxes=12, messages=400, seed=place.SEED)
+        with servers[0].connect(USER) as client:
+            client.append("INBOX", simple(DISPUTED))
         say(f"    local:  maildir, reached through a command (tunnel): {count(servers[0])}")
         say(f"    remote: mdbox, reached by imaps on port {servers[1].tls_port}, with a CA of its own: {count(servers[1])}")
 

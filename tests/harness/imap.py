@@ -418,8 +418,15 @@ class Client:
         return reply
 
     def pipeline(self, commands, check=True):
-        """Sends all of @commands (tuples of parts) at once; list of Reply."""
-        replies = [self.wait(tag) for tag in [self.send(*c) for c in commands]]
+        """Sends all of @commands (tuples of parts without synchronizing literals) in one write; list
+        of Reply."""
+        write, out = self._write, []
+        self._write = out.extend
+        tags = [self.send(*c) for c in commands]
+        self._write = write
+        if out:
+            self._write(out)
+        replies = [self.wait(tag) for tag in tags]
         for reply in replies if check else []:
             if not reply.ok:
                 raise ImapError(reply.line, reply)

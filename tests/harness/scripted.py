@@ -44,7 +44,7 @@ def _authenticate(connection, tag, line):
     elif len(words) < 3:
         connection.send("+ ")
         connection.read_line()
-    return "{tag} OK [CAPABILITY %s] logged in" % connection.server.capabilities
+    return "{tag} OK [CAPABILITY %s] logged in" % connection.capabilities
 
 
 def _list(connection, tag, line):
@@ -54,9 +54,9 @@ def _list(connection, tag, line):
 
 
 DEFAULTS = (
-    (r"CAPABILITY", lambda c, t, li: f"* CAPABILITY {c.server.capabilities}\n{{tag}} OK done"),
+    (r"CAPABILITY", lambda c, t, li: f"* CAPABILITY {c.capabilities}\n{{tag}} OK done"),
     (r"STARTTLS", lambda c, t, li: c.start_tls()),
-    (r"LOGIN", lambda c, t, li: "{tag} OK [CAPABILITY %s] logged in" % c.server.capabilities),
+    (r"LOGIN", lambda c, t, li: "{tag} OK [CAPABILITY %s] logged in" % c.capabilities),
     (r"AUTHENTICATE", _authenticate),
     (r"ID", '* ID ("name" "Scripted")\n{tag} OK done'),
     (r"ENABLE", "* ENABLED CONDSTORE QRESYNC\n{tag} OK enabled"),
@@ -76,6 +76,11 @@ class Connection:
         self.commands = []  # each with its tag and literals, as text
         self.tls = False
         self.closed = threading.Event()
+
+    @property
+    def capabilities(self):
+        offer = " STARTTLS" if self.server.context and not self.tls else ""
+        return self.server.capabilities + offer
 
     def start_tls(self):
         self.send_raw(self._tag.encode() + b" OK begin TLS\r\n")
@@ -160,7 +165,7 @@ class Scripted:
         self.steps = list(steps) if steps is not None else None
         self.errors = []
         self.capabilities, self.implicit_tls = capabilities, implicit_tls
-        self.greeting = greeting if greeting is not None else f"* OK [CAPABILITY {capabilities}] ready"
+        self.greeting = greeting or (lambda c, tag, line: f"* OK [CAPABILITY {c.capabilities}] ready")
         self.context = None
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -26,6 +26,11 @@ class _Bad(ServerCase):
         self.local.append("INBOX", simple("must not move"))
         self.before = self.fingerprints()
 
+    def use(self, remote):
+        """Another remote side, and so another account: a database belongs to one pair of servers."""
+        self.account = Account(self.account.local, remote)
+        self.addCleanup(self.account.close)
+
     def assertSentence(self, result, *words):
         """One line says it; nothing crashed, and nothing more than a few lines came."""
         line = self.assertSays(result, *words)
@@ -216,8 +221,7 @@ class BadNetwork(_Bad):
     def test_wrong_password(self):
         "a wrong password is tried once, exit status 3, user named"
         with Dovecot("maildir") as strict:
-            self.account.remote = strict.settings(self.user, "imaps", password="wrong-secret")
-            self.account.write()
+            self.use(strict.settings(self.user, "imaps", password="wrong-secret"))
             result = self.account.once("--debug")
             self.assertEqual(result.status, NO_CONNECTION, result)
             self.assertSays(result, self.user)
@@ -256,15 +260,13 @@ class BadCertificate(_Bad):
 
     def refused(self, certificate, *words, implicit=True, **changes):
         with Scripted(certificate=certificate, implicit_tls=implicit) as server:
-            self.account.remote = server.settings(SSL_ca_path=self.authority.folder, **changes)
-            self.account.write()
+            self.use(server.settings(SSL_ca_path=self.authority.folder, **changes))
             self.fails(NO_CONNECTION, *words)
             self.assertFalse(server.saw_secret("user", "secret-word"), "a credential was sent")
 
     def accepted(self, certificate, implicit=True, **changes):
         with Scripted(certificate=certificate, implicit_tls=implicit) as server:
-            self.account.remote = server.settings(SSL_ca_path=self.authority.folder, **changes)
-            self.account.write()
+            self.use(server.settings(SSL_ca_path=self.authority.folder, **changes))
             self.account.once()
             self.assertTrue(server.saw_secret("user", "secret-word"), "expected a login")
 
@@ -313,17 +315,15 @@ class BadCertificate(_Bad):
     def test_starttls_not_offered(self):
         "where STARTTLS is required and not offered, no credential is sent"
         with Scripted() as server:
-            self.account.remote = server.settings(STARTTLS="YES")
-            self.account.write()
+            self.use(server.settings(STARTTLS="YES"))
             self.fails(NO_CONNECTION, "STARTTLS")
             self.assertFalse(server.saw_secret("user", "secret-word"))
 
     def test_starttls_refused(self):
         "where STARTTLS is refused, no credential is sent"
         certificate = self.authority.issue()
-        with Scripted([("STARTTLS", "{tag} NO not now")], certificate, capabilities=CAPABILITIES + " STARTTLS") as server:
-            self.account.remote = server.settings(SSL_ca_path=self.authority.folder)
-            self.account.write()
+        with Scripted([("STARTTLS", "{tag} NO not now")], certificate) as server:
+            self.use(server.settings(SSL_ca_path=self.authority.folder))
             self.fails(NO_CONNECTION, "STARTTLS")
             self.assertFalse(server.saw_secret("user", "secret-word"))
 
@@ -338,27 +338,23 @@ class BadCertificate(_Bad):
             except OSError:
                 return CLOSE
 
-        with Scripted([("STARTTLS", inject)], certificate, capabilities=CAPABILITIES + " STARTTLS") as server:
-            self.account.remote = server.settings(SSL_ca_path=self.authority.folder)
-            self.account.write()
+        with Scripted([("STARTTLS", inject)], certificate) as server:
+            self.use(server.settings(SSL_ca_path=self.authority.folder))
             self.fails(NO_CONNECTION)
             self.assertFalse(server.saw_secret("user", "secret-word"))
 
     def test_preauth_before_starttls(self):
         "a PREAUTH greeting where STARTTLS is required is refused: it cannot be made secure"
         with Scripted(certificate=self.authority.issue(), greeting="* PREAUTH [CAPABILITY IMAP4rev1] welcome") as server:
-            self.account.remote = server.settings(SSL_ca_path=self.authority.folder)
-            self.account.write()
+            self.use(server.settings(SSL_ca_path=self.authority.folder))
             self.fails(NO_CONNECTION)
             self.assertFalse(server.saw_secret("user", "secret-word"))
 
     def test_plain_text_where_tls_is_expected(self):
         "a server that speaks plain IMAP on the TLS port is refused"
         with Scripted() as server:
-            self.account.remote = server.settings()
-            self.account.remote.update(type="imaps", SSL_ca_path=self.authority.folder)
-            self.account.remote.pop("STARTTLS")
-            self.account.write()
+            plain = server.settings(SSL_ca_path=self.authority.folder)
+            self.use({**{k: v for k, v in plain.items() if k != "STARTTLS"}, "type": "imaps"})
             self.fails(NO_CONNECTION, "127.0.0.1")
 
 
@@ -368,15 +364,11 @@ class BadServer(_Bad):
     def setUp(self):
         super().setUp()
         self.sync()  # the local side and the database hold something that could be harmed
-        self.account.close()
-        self.account = Account(self.servers[0].settings(self.user, "tunnel"))
-        self.addCleanup(self.account.close)
         self.before = self.fingerprints()
 
     def against(self, rules=(), status=NO_CONNECTION, words=(), logged_in=True, **options):
         with Scripted(rules, **options) as server:
-            self.account.remote = server.settings(timeout=3)
-            self.account.write()
+            self.use(server.settings(timeout=3))
             result = self.account.once("--debug", timeout=60)
             allowed = (status,) if isinstance(status, int) else status
             self.assertIn(result.status, allowed, result)
@@ -394,8 +386,7 @@ class BadServer(_Bad):
     def test_well_behaved(self):
         "the scripted server by itself is good enough to log in, or these tests would prove nothing"
         with Scripted() as server:
-            self.account.remote = server.settings(timeout=3)
-            self.account.write()
+            self.use(server.settings(timeout=3))
             self.account.once(timeout=60)
             self.assertTrue([c for c in server.commands if c.startswith("LIST")], server.commands)
 
@@ -485,8 +476,7 @@ class BadServer(_Bad):
                 rules = [("LIST", f'* LIST (\\Subscribed) "/" INBOX\n* LIST (\\Subscribed) "/" {name}\n{{tag}} OK x'),
                          ("SELECT|EXAMINE|STATUS", "{tag} NO no")]  # fmt: skip
                 with Scripted(rules) as server:
-                    self.account.remote = server.settings(timeout=3)
-                    self.account.write()
+                    self.use(server.settings(timeout=3))
                     result = self.account.once(timeout=60)
                     self.assertIn(result.status, (0, 1, NO_CONNECTION), result)
                     self.assertNotIn("CRITICAL", result.err)

@@ -67,6 +67,7 @@ class PlainToImaps(_Copy):
 
 class TunnelToTunnel(_Copy):
     formats, links = ("maildir", "maildir"), ("tunnel", "tunnel")
+    options = {"database": "two-tunnels.db"}  # neither has a host to name it after
 
     def test_first_copy_in_both_directions(self):
         "two maildirs behind tunnels are identical after one run"
