@@ -18,6 +18,8 @@ static const char example[] = "[local]\n"
                               "username=me@example.org\n"
                               "password=secret";
 
+#define DEFAULT_POLL 60 /* seconds */
+
 AccountConfig *
 account_config_copy (const AccountConfig *config)
 {
@@ -26,6 +28,7 @@ account_config_copy (const AccountConfig *config)
   copy->path = g_strdup (config->path);
   copy->id = g_strdup (config->id);
   copy->database = g_strdup (config->database);
+  copy->poll = config->poll;
   for (Side side = 0; side < N_SIDES; side++)
     copy->server[side] = server_settings_copy (config->server[side]);
   return copy;
@@ -137,6 +140,7 @@ account_config_from_file (const ConfigFile *file, GError **error)
 
   if (!account_options_check (file, error))
     return NULL;
+  config->poll = DEFAULT_POLL;
   for (guint side = 0; side < N_SIDES; side++) {
     config->server[side] = load_server (file, side, error);
     if (config->server[side] == NULL)

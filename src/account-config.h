@@ -12,6 +12,7 @@ typedef struct {
   char *id;   /* the file's name without ".conf"; "imapsync" for the default file: stable, for logs
                  and D-Bus */
   char *database; /* absolute path */
+  guint poll;     /* seconds between polls where a server can push nothing */
   ServerSettings *server[N_SIDES];
 } AccountConfig;
 

@@ -4,294 +4,417 @@
 #include "sync/account.h"
 
 #include "log-account.h"
-#include "sync/engine.h"
-#include "sync/list.h"
-#include "sync/pass.h"
+#include "sync/live.h"
 
-/* What crosses between the threads: the main thread owns the SyncAccount; the account's thread
- * works on its engine, which nobody else touches, and posts copies. `stopping` goes the other way
- * by a source on the engine's context. */
+#include <string.h>
+
+/* What crosses between the threads.
+ *
+ * The main thread owns the SyncAccount; the account's thread has a SyncLive, which nobody else
+ * touches. A command is a copied value with a source on the account's context; news are copied
+ * values with a source on the default context. Never g_main_context_invoke(): it runs a function in
+ * the calling thread when the context happens to have no owner, as before a main loop starts. */
 struct _SyncAccount {
-  AccountConfig *config;
-  SyncMode mode;
-  char **mailboxes;
   SyncListener listener;
   gpointer data;
   GMainContext *context; /* the account's */
   GThread *thread;
+  char *id;
   gboolean finished;
-  SyncEngine engine; /* the thread's alone while it runs */
+  gatomicrefcount refs; /* the owner's and one for each piece of news on its way */
+  SyncLive *live;       /* the thread's alone while it runs */
 };
+
+static const char *const status_names[] = {
+    [SYNC_STATUS_WATCHING] = "watching",       [SYNC_STATUS_SYNCING] = "syncing",
+    [SYNC_STATUS_CONNECTING] = "connecting",   [SYNC_STATUS_PAUSED] = "paused",
+    [SYNC_STATUS_OFFLINE] = "offline",         [SYNC_STATUS_KEYRING_LOCKED] = "keyring-locked",
+    [SYNC_STATUS_AUTH_FAILED] = "auth-failed", [SYNC_STATUS_ERROR] = "error",
+};
+
+const char *
+sync_status_name (SyncStatus status)
+{
+  return status_names[status];
+}
+
+static void
+attach (GMainContext *context, GSourceFunc func, gpointer data, GDestroyNotify destroy)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, func, data, destroy);
+  g_source_attach (source, context);
+}
+
+/* --- news, from the account's thread --------------------------------------------------------- */
+
+typedef enum {
+  NEWS_PROGRESS,
+  NEWS_CHANGED,
+  NEWS_PASSED,
+  NEWS_CONFLICT,
+  NEWS_RESOLVED,
+  NEWS_PASSWORD,
+  NEWS_DONE,
+  NEWS_CONFLICTS,
+  NEWS_FINISHED,
+} NewsKind;
+
+/* Whom an answer is for. */
+typedef struct {
+  SyncDone done;
+  SyncConflictsDone conflicts_done;
+  gpointer data;
+} Tag;
 
 typedef struct {
   SyncAccount *account;
+  NewsKind kind;
   SyncProgress progress;
+  SyncSnapshot snapshot;
+  char *error_message; /* of the snapshot */
+  SyncReport report;
+  SyncConflictRecord *conflict;
+  GPtrArray *conflicts;
+  guint64 id;
+  Side side;
+  Tag *tag;
+  GError *error;
   SyncResult result;
-} Message;
-
-/* --- the account's thread -------------------------------------------------------------------- */
-
-static gboolean
-deliver_progress (gpointer data)
-{
-  Message *message = data;
-
-  if (!message->account->finished && message->account->listener.progress != NULL)
-    message->account->listener.progress (message->account, &message->progress,
-                                         message->account->data);
-  return G_SOURCE_REMOVE;
-}
-
-static gboolean
-deliver_finished (gpointer data)
-{
-  Message *message = data;
-
-  message->account->finished = TRUE;
-  if (message->account->listener.finished != NULL)
-    message->account->listener.finished (message->account, message->result, message->account->data);
-  return G_SOURCE_REMOVE;
-}
+} News;
 
 static void
-post (SyncAccount *account, GSourceFunc deliver, const Message *message)
+account_unref (SyncAccount *account)
 {
-  g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, deliver,
-                              g_memdup2 (message, sizeof *message), g_free);
-}
-
-static guint
-percent_of (const SyncEngine *engine)
-{
-  /* A message costs a server about as much as some kilobytes. */
-  guint64 total = engine->bytes_total + engine->messages_total * 4096;
-  guint64 done = engine->bytes_done + engine->messages_done * 4096;
-
-  return total > 0 ? (guint)MIN (100, done * 100 / total) : 0;
-}
-
-static void
-on_progress (SyncEngine *engine, gpointer data)
-{
-  static const gint64 interval = 50 * G_TIME_SPAN_MILLISECOND;
-  SyncAccount *account = data;
-  gint64 now = g_get_monotonic_time ();
-  Message message = {
-      .account = account,
-      .progress = {.phase = engine->phase,
-                   .percent = percent_of (engine),
-                   .messages_done = engine->messages_done,
-                   .messages_total = engine->messages_total,
-                   .bytes_done = engine->bytes_done,
-                   .bytes_total = engine->bytes_total},
-  };
-
-  if (now - engine->progress_posted < interval && engine->phase == engine->phase_posted)
+  if (!g_atomic_ref_count_dec (&account->refs))
     return;
-  engine->progress_posted = now;
-  engine->phase_posted = engine->phase;
-  post (account, deliver_progress, &message);
+  sync_live_free (account->live);
+  g_main_context_unref (account->context);
+  g_free (account->id);
+  g_free (account);
 }
 
 static void
-fill_identity (StoreIdentity *identity, const ServerSettings *server)
+news_free (gpointer data)
 {
-  gboolean tunnel = server->type == SERVER_TUNNEL;
+  News *news = data;
 
-  identity->type = g_strdup (tunnel ? "tunnel" : "imap");
-  identity->host = tunnel ? g_strdup (server->command) : g_ascii_strdown (server->host, -1);
-  identity->port = tunnel || server->port == 993 ? 143 : server->port;
-  if (tunnel)
-    identity->port = 0;
-  identity->username = g_strdup (server->username != NULL ? server->username : "");
-}
-
-static Store *
-open_store (const AccountConfig *config, GError **error)
-{
-  StoreIdentity identity[N_SIDES];
-  Store *store;
-
-  for (Side side = 0; side < N_SIDES; side++)
-    fill_identity (&identity[side], config->server[side]);
-  store = store_open (config->database, identity, error);
-  for (Side side = 0; side < N_SIDES; side++) {
-    g_free (identity[side].type);
-    g_free (identity[side].host);
-    g_free (identity[side].username);
-  }
-  return store;
-}
-
-static gboolean
-both_ready (SyncEngine *engine)
-{
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (imap_session_state (engine->peer[side]->session) != IMAP_SESSION_READY)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-connect_both (SyncEngine *engine, GError **error)
-{
-  engine->phase = "connect";
-  on_progress (engine, engine->progress_data);
-  for (Side side = 0; side < N_SIDES; side++) {
-    engine->peer[side] = sync_peer_new (engine, side);
-    imap_session_connect (engine->peer[side]->session);
-  }
-  while (!both_ready (engine)) {
-    if (!sync_check (engine, error))
-      return FALSE;
-    g_main_context_iteration (engine->context, TRUE);
-  }
-  engine->connected = g_get_monotonic_time ();
-  return sync_check (engine, error);
+  account_unref (news->account);
+  g_free (news->error_message);
+  sync_conflict_record_free (news->conflict);
+  g_clear_pointer (&news->conflicts, g_ptr_array_unref);
+  g_clear_error (&news->error);
+  g_free (news->tag);
+  g_free (news);
 }
 
 static void
-disconnect_both (SyncEngine *engine)
+deliver_conflicts (SyncAccount *account, const News *news)
 {
-  gint64 deadline = g_get_monotonic_time () + G_TIME_SPAN_SECOND;
-  g_autoptr (GSource) timer = g_timeout_source_new (1000);
+  g_autoptr (GArray) records = g_array_new (FALSE, FALSE, sizeof (SyncConflictRecord));
 
-  g_source_set_dummy_callback (timer);
-  g_source_attach (timer, engine->context);
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (engine->peer[side] != NULL && !engine->stopping &&
-        imap_session_state (engine->peer[side]->session) == IMAP_SESSION_READY)
-      imap_session_logout (engine->peer[side]->session);
-    else if (engine->peer[side] != NULL)
-      imap_session_close (engine->peer[side]->session);
-  }
-  for (Side side = 0; side < N_SIDES; side++) {
-    while (engine->peer[side] != NULL && g_get_monotonic_time () < deadline &&
-           imap_session_state (engine->peer[side]->session) != IMAP_SESSION_CLOSED)
-      g_main_context_iteration (engine->context, TRUE);
-    if (engine->peer[side] != NULL)
-      imap_session_close (engine->peer[side]->session);
-  }
-  g_source_destroy (timer);
-  /* What the sessions still have to say to nobody. */
-  while (g_main_context_iteration (engine->context, FALSE))
-    ;
-  for (Side side = 0; side < N_SIDES; side++)
-    g_clear_pointer (&engine->peer[side], sync_peer_free);
-}
-
-/* MAILBOX arguments have the local delimiter, which only the server tells. */
-static char **
-parse_mailboxes (SyncAccount *account, GError **error)
-{
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  char delimiter = '/';
-
-  if (account->mailboxes == NULL || account->mailboxes[0] == NULL)
-    return NULL;
-  if (!sync_learn_delimiter (&account->engine, &delimiter, error))
-    return NULL;
-  for (gsize i = 0; account->mailboxes[i] != NULL; i++) {
-    g_autofree char *name = mailbox_name_from_argument (account->mailboxes[i], delimiter, error);
-
-    if (name == NULL)
-      return NULL;
-    g_strv_builder_add (builder, name);
-  }
-  return g_strv_builder_end (builder);
+  for (guint i = 0; news->conflicts != NULL && i < news->conflicts->len; i++)
+    g_array_append_vals (records, g_ptr_array_index (news->conflicts, i), 1);
+  news->tag->conflicts_done (account, (SyncConflictRecord *)(gpointer)records->data, records->len,
+                             news->error, news->tag->data);
 }
 
 static gboolean
-run_once (SyncAccount *account, GError **error)
+deliver (gpointer data)
 {
-  SyncEngine *engine = &account->engine;
-  g_auto (GStrv) mailboxes = NULL;
-  GError *failure = NULL;
+  News *news = data;
+  SyncAccount *account = news->account;
+  const SyncListener *to = &account->listener;
 
-  mailboxes = parse_mailboxes (account, &failure);
-  if (failure != NULL) {
-    g_propagate_error (error, failure);
-    return FALSE;
+  if (news->kind == NEWS_PROGRESS && to->progress != NULL)
+    to->progress (account, &news->progress, account->data);
+  else if (news->kind == NEWS_CHANGED && to->changed != NULL)
+    to->changed (account, &news->snapshot, account->data);
+  else if (news->kind == NEWS_PASSED && to->passed != NULL)
+    to->passed (account, &news->report, account->data);
+  else if (news->kind == NEWS_CONFLICT && to->conflict != NULL)
+    to->conflict (account, news->conflict, account->data);
+  else if (news->kind == NEWS_RESOLVED && to->resolved != NULL)
+    to->resolved (account, news->id, account->data);
+  else if (news->kind == NEWS_PASSWORD && to->password_wanted != NULL)
+    to->password_wanted (account, news->side, account->data);
+  else if (news->kind == NEWS_DONE && news->tag->done != NULL)
+    news->tag->done (account, &news->report, news->error, news->tag->data);
+  else if (news->kind == NEWS_CONFLICTS)
+    deliver_conflicts (account, news);
+  else if (news->kind == NEWS_FINISHED) {
+    account->finished = TRUE;
+    if (to->finished != NULL)
+      to->finished (account, news->result, account->data);
   }
-  return sync_run (engine, (const char *const *)mailboxes, error);
+  return G_SOURCE_REMOVE;
 }
 
-static SyncResult
-result_of (const GError *error)
+static News *
+news_new (SyncAccount *account, NewsKind kind)
 {
-  if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_LOCKED))
-    return SYNC_RESULT_LOCKED;
-  if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DATABASE) ||
-      g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DISK_FULL) ||
-      g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG))
-    return SYNC_RESULT_CONFIG;
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return SYNC_RESULT_PARTIAL;
-  return SYNC_RESULT_CONNECTION;
+  News *news = g_new0 (News, 1);
+
+  g_atomic_ref_count_inc (&account->refs);
+  news->account = account;
+  news->kind = kind;
+  return news;
 }
 
-static SyncResult
-run_account (SyncAccount *account)
+static void
+post (News *news)
 {
-  SyncEngine *engine = &account->engine;
-  g_autoptr (GError) error = NULL;
-  gboolean ok;
-  guint held = 0;
+  attach (NULL, deliver, news, news_free);
+}
 
-  engine->store = open_store (account->config, &error);
-  ok = engine->store != NULL;
-  if (ok) {
-    engine->flags = store_flags (engine->store);
-    ok = connect_both (engine, &error) && run_once (account, &error);
-    if (ok && engine->peer[SIDE_LOCAL] != NULL)
-      held = sync_tell_holds (engine);
-    disconnect_both (engine);
-  }
-  if (!ok && !engine->stopping)
-    g_warning ("%s", error->message);
-  g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
-  g_clear_pointer (&engine->store, store_close);
-  if (!ok)
-    return engine->stopping ? SYNC_RESULT_PARTIAL : result_of (error);
-  return held > 0 || engine->incomplete ? SYNC_RESULT_PARTIAL : SYNC_RESULT_OK;
+static void
+on_progress (const SyncProgress *progress, gpointer data)
+{
+  News *news = news_new (data, NEWS_PROGRESS);
+
+  news->progress = *progress;
+  post (news);
+}
+
+static void
+on_changed (const SyncSnapshot *snapshot, gpointer data)
+{
+  News *news = news_new (data, NEWS_CHANGED);
+
+  news->snapshot = *snapshot;
+  news->snapshot.error_message = news->error_message = g_strdup (snapshot->error_message);
+  post (news);
+}
+
+static void
+on_passed (const SyncReport *report, gpointer data)
+{
+  News *news = news_new (data, NEWS_PASSED);
+
+  news->report = *report;
+  post (news);
+}
+
+static void
+on_conflict (const SyncConflictRecord *conflict, gpointer data)
+{
+  News *news = news_new (data, NEWS_CONFLICT);
+
+  news->conflict = g_memdup2 (conflict, sizeof *conflict);
+  news->conflict->kind = g_strdup (conflict->kind);
+  news->conflict->mailbox = g_strdup (conflict->mailbox);
+  news->conflict->details = g_strdup (conflict->details);
+  post (news);
+}
+
+static void
+on_resolved (guint64 id, gpointer data)
+{
+  News *news = news_new (data, NEWS_RESOLVED);
+
+  news->id = id;
+  post (news);
+}
+
+static void
+on_password_wanted (Side side, gpointer data)
+{
+  News *news = news_new (data, NEWS_PASSWORD);
+
+  news->side = side;
+  post (news);
+}
+
+static void
+on_done (gpointer request, const SyncReport *report, const GError *error, gpointer data)
+{
+  News *news = news_new (data, NEWS_DONE);
+
+  news->tag = request;
+  news->report = *report;
+  news->error = error != NULL ? g_error_copy (error) : NULL;
+  post (news);
 }
 
 static gpointer
 account_thread (gpointer data)
 {
   SyncAccount *account = data;
-  Message message = {.account = account};
+  News *news = news_new (account, NEWS_FINISHED);
 
-  log_account_set (account->config->id);
+  log_account_set (account->id);
   g_main_context_push_thread_default (account->context);
-  message.result = run_account (account);
-  g_clear_error (&account->engine.fatal);
+  news->result = sync_live_run (account->live);
   g_main_context_pop_thread_default (account->context);
-  post (account, deliver_finished, &message);
+  post (news);
   return NULL;
 }
 
-/* --- the main thread ------------------------------------------------------------------------- */
+/* --- commands, from the main thread ---------------------------------------------------------- */
+
+typedef enum {
+  COMMAND_STOP,
+  COMMAND_SYNC,
+  COMMAND_PAUSE,
+  COMMAND_RESUME,
+  COMMAND_NETWORK,
+  COMMAND_SLEEP,
+  COMMAND_PASSWORD,
+  COMMAND_CONFLICTS,
+  COMMAND_RESOLVE,
+} CommandKind;
+
+typedef struct {
+  SyncAccount *account;
+  CommandKind kind;
+  char **mailboxes;
+  gboolean flag; /* repair, available, sleeping, locked */
+  gint64 until;
+  Side side;
+  char *text; /* password, choice */
+  guint64 id;
+  Tag *tag;
+} Command;
+
+static void
+command_free (gpointer data)
+{
+  Command *command = data;
+
+  if (command->text != NULL)
+    explicit_bzero (command->text, strlen (command->text));
+  g_free (command->text);
+  g_strfreev (command->mailboxes);
+  g_free (command->tag);
+  g_free (command);
+}
+
+static void
+list_conflicts (Command *command)
+{
+  News *news = news_new (command->account, NEWS_CONFLICTS);
+
+  news->tag = g_steal_pointer (&command->tag);
+  news->conflicts = sync_live_conflicts (command->account->live, &news->error);
+  post (news);
+}
+
+static void
+resolve (Command *command)
+{
+  News *news = news_new (command->account, NEWS_DONE);
+
+  news->tag = g_steal_pointer (&command->tag);
+  sync_live_resolve (command->account->live, command->id, command->text, &news->error);
+  post (news);
+}
+
+static gboolean
+execute (gpointer data)
+{
+  Command *command = data;
+  SyncLive *live = command->account->live;
+
+  switch (command->kind) {
+  case COMMAND_STOP:
+    sync_live_stop (live);
+    break;
+  case COMMAND_SYNC:
+    sync_live_sync (live, g_steal_pointer (&command->mailboxes), command->flag,
+                    g_steal_pointer (&command->tag));
+    break;
+  case COMMAND_PAUSE:
+    sync_live_pause (live, command->until);
+    break;
+  case COMMAND_RESUME:
+    sync_live_resume (live);
+    break;
+  case COMMAND_NETWORK:
+    sync_live_network (live, command->flag);
+    break;
+  case COMMAND_SLEEP:
+    sync_live_sleep (live, command->flag);
+    break;
+  case COMMAND_PASSWORD:
+    sync_live_set_password (live, command->side, command->text, command->flag);
+    break;
+  case COMMAND_CONFLICTS:
+    list_conflicts (command);
+    break;
+  case COMMAND_RESOLVE:
+    resolve (command);
+    break;
+  }
+  return G_SOURCE_REMOVE;
+}
+
+static Command *
+command_new (SyncAccount *account, CommandKind kind)
+{
+  Command *command = g_new0 (Command, 1);
+
+  command->account = account;
+  command->kind = kind;
+  return command;
+}
+
+static Tag *
+tag_new (SyncDone done, SyncConflictsDone conflicts_done, gpointer data)
+{
+  Tag *tag = g_new0 (Tag, 1);
+
+  tag->done = done;
+  tag->conflicts_done = conflicts_done;
+  tag->data = data;
+  return tag;
+}
+
+/* An account that has ended answers what waits for an answer with an error. */
+static void
+send (Command *command)
+{
+  SyncAccount *account = command->account;
+  News *news;
+
+  if (account->thread != NULL && !account->finished) {
+    attach (account->context, execute, command, command_free);
+    return;
+  }
+  if (command->tag != NULL) {
+    news = news_new (account, command->tag->conflicts_done != NULL ? NEWS_CONFLICTS : NEWS_DONE);
+    news->tag = g_steal_pointer (&command->tag);
+    news->error = g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+                               "the account %s is not running", account->id);
+    post (news);
+  }
+  command_free (command);
+}
 
 SyncAccount *
 sync_account_new (const AccountConfig *config, const SyncRequest *request,
                   const SyncListener *listener, gpointer data)
 {
   SyncAccount *account = g_new0 (SyncAccount, 1);
+  const SyncLiveFuncs funcs = {
+      .progress = on_progress,
+      .changed = on_changed,
+      .passed = on_passed,
+      .conflict = on_conflict,
+      .resolved = on_resolved,
+      .password_wanted = listener->password_wanted != NULL ? on_password_wanted : NULL,
+      .done = on_done,
+  };
 
-  account->config = account_config_copy (config);
-  account->mode = request->mode;
+  g_atomic_ref_count_init (&account->refs);
   imap_session_set_trace (request->trace);
-  account->mailboxes = g_strdupv (request->mailboxes);
   account->listener = *listener;
   account->data = data;
+  account->id = g_strdup (config->id);
   account->context = g_main_context_new ();
-  account->engine.config = account->config;
-  account->engine.context = account->context;
-  account->engine.repair = request->mode == SYNC_REPAIR;
-  account->engine.progress = on_progress;
-  account->engine.progress_data = account;
+  account->live = sync_live_new (account_config_copy (config), account->context, request->mode,
+                                 request->mailboxes, &funcs, account);
   return account;
 }
 
@@ -300,31 +423,91 @@ sync_account_start (SyncAccount *account)
 {
   g_return_if_fail (account->thread == NULL);
 
-  account->thread = g_thread_new (account->config->id, account_thread, account);
-}
-
-static gboolean
-stop_engine (gpointer data)
-{
-  SyncAccount *account = data;
-
-  account->engine.stopping = TRUE;
-  return G_SOURCE_REMOVE;
+  account->thread = g_thread_new (account->id, account_thread, account);
 }
 
 void
 sync_account_stop (SyncAccount *account)
 {
-  g_autoptr (GSource) source = NULL;
+  send (command_new (account, COMMAND_STOP));
+}
 
-  if (account->thread == NULL || account->finished)
-    return;
-  /* Not g_main_context_invoke(): it would run here if the thread happened not to own its context.
-   */
-  source = g_idle_source_new ();
-  g_source_set_priority (source, G_PRIORITY_HIGH);
-  g_source_set_callback (source, stop_engine, account, NULL);
-  g_source_attach (source, account->context);
+void
+sync_account_sync (SyncAccount *account, const char *const *mailboxes, gboolean repair,
+                   SyncDone done, gpointer data)
+{
+  Command *command = command_new (account, COMMAND_SYNC);
+
+  if (mailboxes != NULL && mailboxes[0] != NULL)
+    command->mailboxes = g_strdupv ((char **)mailboxes);
+  command->flag = repair;
+  command->tag = tag_new (done, NULL, data);
+  send (command);
+}
+
+void
+sync_account_pause (SyncAccount *account, gint64 until)
+{
+  Command *command = command_new (account, COMMAND_PAUSE);
+
+  command->until = until;
+  send (command);
+}
+
+void
+sync_account_resume (SyncAccount *account)
+{
+  send (command_new (account, COMMAND_RESUME));
+}
+
+void
+sync_account_network (SyncAccount *account, gboolean available)
+{
+  Command *command = command_new (account, COMMAND_NETWORK);
+
+  command->flag = available;
+  send (command);
+}
+
+void
+sync_account_sleep (SyncAccount *account, gboolean sleeping)
+{
+  Command *command = command_new (account, COMMAND_SLEEP);
+
+  command->flag = sleeping;
+  send (command);
+}
+
+void
+sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked)
+{
+  Command *command = command_new (account, COMMAND_PASSWORD);
+
+  command->side = side;
+  command->text = g_strdup (password);
+  command->flag = locked;
+  send (command);
+}
+
+void
+sync_account_list_conflicts (SyncAccount *account, SyncConflictsDone done, gpointer data)
+{
+  Command *command = command_new (account, COMMAND_CONFLICTS);
+
+  command->tag = tag_new (NULL, done, data);
+  send (command);
+}
+
+void
+sync_account_resolve (SyncAccount *account, guint64 id, const char *choice, SyncDone done,
+                      gpointer data)
+{
+  Command *command = command_new (account, COMMAND_RESOLVE);
+
+  command->id = id;
+  command->text = g_strdup (choice);
+  command->tag = tag_new (done, NULL, data);
+  send (command);
 }
 
 void
@@ -334,8 +517,7 @@ sync_account_free (SyncAccount *account)
     return;
   if (account->thread != NULL)
     g_thread_join (account->thread);
-  g_main_context_unref (account->context);
-  account_config_free (account->config);
-  g_strfreev (account->mailboxes);
-  g_free (account);
+  account->thread = NULL;
+  memset (&account->listener, 0, sizeof account->listener);
+  account_unref (account);
 }

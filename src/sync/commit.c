@@ -116,6 +116,22 @@ sync_commit_conflict (SyncEngine *engine, StoreConflict *conflict)
     check (engine, store_conflict_save (engine->store, conflict, &error), error);
 }
 
+gboolean
+sync_commit_drop_hold (SyncEngine *engine, gint64 id)
+{
+  GError *error = NULL;
+
+  return begin (engine) && check (engine, store_hold_delete (engine->store, id, &error), error);
+}
+
+gboolean
+sync_commit_drop_conflict (SyncEngine *engine, gint64 id)
+{
+  GError *error = NULL;
+
+  return begin (engine) && check (engine, store_conflict_delete (engine->store, id, &error), error);
+}
+
 /* --- the plan -------------------------------------------------------------------------------- */
 
 /* Intents by side and flag list: a UID set costs little, a row for each message would not. */

@@ -18,6 +18,9 @@ void sync_commit_hold (SyncEngine *engine, StoreHold *hold);
 void sync_commit_refused_flags (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags);
 void sync_commit_conflict (SyncEngine *engine, StoreConflict *conflict);
 
+gboolean sync_commit_drop_hold (SyncEngine *engine, gint64 id);
+gboolean sync_commit_drop_conflict (SyncEngine *engine, gint64 id);
+
 /* The part of the plan that needs no server, the intents for its effects in the place of older
  * ones (R9), all in one transaction. FALSE: engine->fatal is set. */
 gboolean sync_commit_plan (SyncEngine *engine, SyncMailbox *mailbox);

@@ -20,19 +20,110 @@ add_detail (GString *details, const char *key, const char *value)
   g_string_append_printf (details, "%s=%s\n", key, escaped);
 }
 
+static gboolean
+is_same_subject (const StoreConflict *a, const StoreConflict *b)
+{
+  return g_str_equal (a->kind, b->kind) && g_str_equal (a->mailbox, b->mailbox) &&
+         a->uid[SIDE_LOCAL] == b->uid[SIDE_LOCAL] && a->uid[SIDE_REMOTE] == b->uid[SIDE_REMOTE];
+}
+
+void
+sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
+                    const guint32 uid[N_SIDES], const char *details)
+{
+  g_autoptr (GPtrArray) open = NULL;
+  StoreConflict conflict = {
+      .time = g_get_real_time () / G_USEC_PER_SEC,
+      .kind = (char *)kind,
+      .mailbox = (char *)mailbox,
+      .uid = {uid[SIDE_LOCAL], uid[SIDE_REMOTE]},
+      .details = (char *)details,
+  };
+
+  if (engine->fatal != NULL || (open = store_conflicts (engine->store, &engine->fatal)) == NULL)
+    return;
+  for (guint i = 0; i < open->len; i++) {
+    const StoreConflict *known = g_ptr_array_index (open, i);
+
+    if (!is_same_subject (known, &conflict))
+      continue;
+    /* Told already, perhaps even answered: R8 and the answer both want it left as it is. */
+    if (g_strcmp0 (known->details, details) == 0)
+      return;
+    conflict.choice = known->choice;
+  }
+  sync_commit_conflict (engine, &conflict);
+  if (engine->conflict != NULL && engine->fatal == NULL)
+    engine->conflict (engine, &conflict, engine->conflict_data);
+}
+
 static void
 save_conflict (SyncEngine *engine, SyncMailbox *mailbox, const char *kind,
                const guint32 uid[N_SIDES], GString *details)
 {
-  StoreConflict conflict = {
-      .time = g_get_real_time () / G_USEC_PER_SEC,
-      .kind = (char *)kind,
-      .mailbox = mailbox->name,
-      .uid = {uid[SIDE_LOCAL], uid[SIDE_REMOTE]},
-      .details = details->str,
-  };
+  sync_conflict_save (engine, kind, mailbox->name, uid, details->str);
+}
 
-  sync_commit_conflict (engine, &conflict);
+static void
+drop_conflict (SyncEngine *engine, gint64 id)
+{
+  if (!sync_commit_drop_conflict (engine, id))
+    return;
+  if (engine->resolved != NULL)
+    engine->resolved (engine, id, engine->conflict_data);
+}
+
+static gboolean
+is_outdated_hold (const SyncMailbox *mailbox, const StoreHold *hold)
+{
+  if (hold->uid == 0 || hold->kind == STORE_HOLD_FLAGS || hold->kind == STORE_HOLD_EXPUNGE)
+    return FALSE;
+  if (sync_delta_is_gone (mailbox->side[hold->side].delta, hold->uid))
+    return TRUE;
+  for (guint i = 0; i < mailbox->pairs->len; i++) {
+    if (g_array_index (mailbox->pairs, StorePair, i).uid[hold->side] == hold->uid)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+sweep_holds (SyncEngine *engine, SyncMailbox *mailbox, GPtrArray *conflicts)
+{
+  g_autoptr (GPtrArray) holds = store_holds (engine->store, mailbox->saved->id, &engine->fatal);
+
+  for (guint i = 0; holds != NULL && i < holds->len; i++) {
+    const StoreHold *hold = g_ptr_array_index (holds, i);
+
+    if (!is_outdated_hold (mailbox, hold) || !sync_commit_drop_hold (engine, hold->id))
+      continue;
+    for (guint j = 0; j < conflicts->len; j++) {
+      const StoreConflict *conflict = g_ptr_array_index (conflicts, j);
+
+      if (g_str_equal (conflict->mailbox, mailbox->name) &&
+          conflict->uid[hold->side] == hold->uid && conflict->uid[side_other (hold->side)] == 0)
+        drop_conflict (engine, conflict->id);
+    }
+  }
+}
+
+void
+sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox)
+{
+  g_autoptr (GPtrArray) conflicts = NULL;
+
+  if (engine->fatal != NULL ||
+      (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL || conflicts->len == 0)
+    return;
+  sweep_holds (engine, mailbox, conflicts);
+  for (guint i = 0; i < conflicts->len; i++) {
+    const StoreConflict *conflict = g_ptr_array_index (conflicts, i);
+
+    if (!mailbox->plan->waiting && g_str_equal (conflict->mailbox, mailbox->name) &&
+        (g_str_equal (conflict->kind, "mass-deletion") ||
+         g_str_equal (conflict->kind, "read-only")))
+      drop_conflict (engine, conflict->id);
+  }
 }
 
 /* --- flags ----------------------------------------------------------------------------------- */

@@ -8,6 +8,15 @@ G_BEGIN_DECLS
 /* Anything the user may want to know or decide: into the log, and into the database for the
  * service. */
 
+/* Saves a conflict and tells of it, unless the very same is open already. @mailbox: program's form;
+ * @details: "key=value" lines, values escaped by g_strescape(). */
+void sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
+                         const guint32 uid[N_SIDES], const char *details);
+
+/* Takes back what the settled plan of @mailbox shows to be over: holds of messages that are paired
+ * or gone, a mass-deletion that was decided. */
+void sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox);
+
 /* All of mailbox->plan's conflicts, those of flags as one. */
 void sync_conflict_tell_plan (SyncEngine *engine, SyncMailbox *mailbox);
 

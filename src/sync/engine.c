@@ -57,7 +57,7 @@ engine_failed (SyncEngine *engine, GError **error)
     g_propagate_error (error, g_error_copy (engine->fatal));
     return TRUE;
   }
-  if (engine->stopping) {
+  if (engine->stopping || engine->interrupted) {
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "stopped");
     return TRUE;
   }

@@ -43,6 +43,7 @@ typedef struct {
   char *display;       /* for people: the local delimiter between its levels */
   StoreMailbox *saved; /* what the database has; written by commit only */
   gboolean dirty;      /* needs (another) round */
+  gboolean touched;    /* was selected in this run */
   gboolean failed;     /* R7: left alone for the rest of the run; a message was logged */
   gboolean regathered; /* intents of an interrupted pass were asked for a second time */
   gboolean matched;    /* identity was asked in this round; result in matches */
@@ -80,7 +81,9 @@ struct _SyncEngine {
   FlagTable *flags; /* the store's */
   SyncPeer *peer[N_SIDES];
   gboolean stopping;
+  gboolean interrupted; /* this run is to end: a pause, sleep, no network */
   gboolean repair;
+  gboolean full_check;  /* compare everything, once in a while */
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */
   SyncFigures figures;
@@ -91,7 +94,11 @@ struct _SyncEngine {
   gpointer progress_data;
   gint64 progress_posted; /* monotonic */
   const char *phase_posted;
+  double seconds;      /* of the last run */
   gboolean incomplete; /* something could not be synchronized */
+  void (*conflict) (SyncEngine *engine, const StoreConflict *conflict, gpointer data);
+  void (*resolved) (SyncEngine *engine, gint64 id, gpointer data);
+  gpointer conflict_data;
   const char *phase;
   guint64 messages_total, messages_done;
   guint64 bytes_total, bytes_done;
@@ -122,6 +129,7 @@ gboolean sync_wait_until (SyncEngine *engine, gint64 deadline, GError **error);
 typedef struct {
   void (*fetch) (SyncSelection *selection, const ImapFetch *fetch, gpointer data);
   void (*vanished) (SyncSelection *selection, const UidSet *uids, gpointer data);
+  void (*exists) (SyncSelection *selection, gpointer data); /* after the SELECT */
   void (*body_begin) (SyncSelection *selection, const ImapFetch *fetch, guint64 size,
                       gpointer data);
   void (*body_data) (SyncSelection *selection, const guint8 *bytes, gsize length, gpointer data);
@@ -172,6 +180,9 @@ struct _SyncPeer {
   GHashTable *listing_index;
   void (*drained) (SyncPeer *peer, gpointer data);
   gpointer drained_data;
+  /* LIST, STATUS and OK with a code that nobody asked for. */
+  void (*notice) (SyncPeer *peer, const ImapResponse *response, gpointer data);
+  gpointer notice_data;
 };
 
 SyncPeer *sync_peer_new (SyncEngine *engine, Side side);
@@ -190,6 +201,9 @@ void sync_peer_queue_selected (SyncPeer *peer, SyncWait *wait, ImapCommand *comm
 SyncSelection *sync_peer_select (SyncPeer *peer, SyncWait *wait, SyncMailbox *mailbox,
                                  guint32 uidvalidity, guint64 highestmodseq,
                                  const SyncSelectionFuncs *funcs, gpointer data);
+
+/* Queues UNSELECT: nothing is selected then. */
+void sync_peer_unselect (SyncPeer *peer, SyncWait *wait);
 
 /* What FETCH has to name besides to get the server's own id: " X-GUID", " EMAILID" or "". */
 const char *sync_peer_guid_item (SyncPeer *peer);

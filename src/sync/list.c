@@ -116,8 +116,11 @@ sync_list_receive (SyncPeer *peer, const ImapResponse *response)
 {
   if (response->type == IMAP_RESPONSE_NAMESPACE)
     receive_namespace (peer, &response->namespace);
-  if (peer->listing == NULL)
+  if (peer->listing == NULL) {
+    if (peer->notice != NULL)
+      peer->notice (peer, response, peer->notice_data);
     return;
+  }
   if (response->type == IMAP_RESPONSE_LIST)
     receive_list (peer, &response->list);
   else if (response->type == IMAP_RESPONSE_STATUS)

@@ -111,7 +111,7 @@ judge (SyncEngine *engine, SyncMailbox *mailbox, GHashTable *nodes[N_SIDES],
   if (!load_holds (engine, mailbox, held, error) ||
       !store_pairs_count (engine->store, mailbox->saved->id, &mailbox->n_pairs, error))
     return FALSE;
-  mailbox->dirty = engine->repair || mailbox->due[SIDE_LOCAL] != NULL ||
+  mailbox->dirty = engine->repair || engine->full_check || mailbox->due[SIDE_LOCAL] != NULL ||
                    mailbox->due[SIDE_REMOTE] != NULL ||
                    g_hash_table_contains (with_intents, &mailbox->saved->id);
   for (Side side = 0; side < N_SIDES; side++) {
@@ -120,7 +120,7 @@ judge (SyncEngine *engine, SyncMailbox *mailbox, GHashTable *nodes[N_SIDES],
     mailbox->side[side].uidvalidity = mailbox->saved->side[side].uidvalidity;
     mailbox->side[side].uidnext = mailbox->saved->side[side].uidnext;
     mailbox->side[side].highestmodseq = mailbox->saved->side[side].highestmodseq;
-    mailbox->side[side].full = engine->repair;
+    mailbox->side[side].full = engine->repair || engine->full_check;
     mailbox->side[side].expect_new =
         node == NULL || node->uidnext != mailbox->saved->side[side].uidnext;
     mailbox->dirty |= numbers_differ (mailbox, side, node, mailbox->n_pairs + held[side]);
@@ -545,7 +545,9 @@ static void
 settle (SyncEngine *engine, SyncMailbox *mailbox)
 {
   mailbox->dirty = FALSE;
+  advance (mailbox);
   engine->incomplete |= mailbox->plan->waiting;
+  sync_conflict_sweep (engine, mailbox);
   sync_commit_settled (engine, mailbox, !mailbox->plan->waiting);
 }
 
@@ -593,6 +595,7 @@ reload_holds (SyncEngine *engine, GPtrArray *work, GError **error)
     SyncMailbox *mailbox = g_ptr_array_index (work, i);
     guint64 held[N_SIDES];
 
+    mailbox->touched = TRUE;
     mailbox->matched = FALSE;
     mailbox->unconfirmed = FALSE;
     for (Side side = 0; side < N_SIDES; side++) {
@@ -667,8 +670,9 @@ append_figures (GString *line, const SyncFigures *figures)
                             figures->problems);
 }
 
+/* A pass that followed a notice and found only our own echo is not worth a line. */
 static void
-tell_figures (SyncEngine *engine, gint64 start)
+tell_figures (SyncEngine *engine, gboolean quiet)
 {
   g_autoptr (GString) sum = g_string_new (NULL);
   guint changed = 0;
@@ -684,10 +688,11 @@ tell_figures (SyncEngine *engine, gint64 start)
     sync_figures_add (&engine->figures, &mailbox->figures);
     changed++;
   }
+  if (quiet && sync_figures_is_zero (&engine->figures))
+    return;
   append_figures (sum, &engine->figures);
   g_message ("%u of %u mailboxes changed%s%s in %.2f seconds", changed, engine->mailboxes->len,
-             sum->len > 0 ? ": " : "", sum->str,
-             (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC);
+             sum->len > 0 ? ": " : "", sum->str, engine->seconds);
 }
 
 /* Somebody keeps changing it, or a server does not do what it says. */
@@ -708,16 +713,10 @@ tell_unsettled (SyncEngine *engine)
 }
 
 static gboolean
-run_rounds (SyncEngine *engine, const char *const *mailboxes, GError **error)
+run_rounds (SyncEngine *engine, GError **error)
 {
-  GPtrArray *trees[N_SIDES] = {NULL, NULL};
-  gboolean ok;
+  gboolean ok = TRUE;
 
-  set_phase (engine, "list");
-  ok = sync_tree_run (engine, is_selected, (gpointer)mailboxes, trees, error) &&
-       collect_mailboxes (engine, mailboxes, trees, error);
-  for (Side side = 0; side < N_SIDES; side++)
-    g_clear_pointer (&trees[side], g_ptr_array_unref);
   for (guint round = 0; ok && round < MAX_ROUNDS; round++) {
     g_autoptr (GPtrArray) work = dirty_mailboxes (engine);
 
@@ -730,8 +729,52 @@ run_rounds (SyncEngine *engine, const char *const *mailboxes, GError **error)
   return ok && !fatal (engine, error);
 }
 
-gboolean
-sync_run (SyncEngine *engine, const char *const *mailboxes, GError **error)
+static gboolean
+run_whole (SyncEngine *engine, const char *const *mailboxes, GError **error)
+{
+  GPtrArray *trees[N_SIDES] = {NULL, NULL};
+  gboolean ok;
+
+  set_phase (engine, "list");
+  ok = sync_tree_run (engine, is_selected, (gpointer)mailboxes, trees, error) &&
+       collect_mailboxes (engine, mailboxes, trees, error);
+  for (Side side = 0; side < N_SIDES; side++)
+    g_clear_pointer (&trees[side], g_ptr_array_unref);
+  return ok && run_rounds (engine, error);
+}
+
+/* Without a LIST: only what @names says, as far as it is in the saved tree. */
+static gboolean
+run_marked (SyncEngine *engine, const char *const *names, GError **error)
+{
+  g_autoptr (GPtrArray) saved = store_mailboxes (engine->store, error);
+
+  if (saved == NULL)
+    return FALSE;
+  while (saved->len > 0) {
+    StoreMailbox *one = g_ptr_array_steal_index (saved, 0);
+    SyncMailbox *mailbox;
+
+    if (!g_strv_contains (names, one->name) || !one->side[SIDE_LOCAL].listed ||
+        !one->side[SIDE_REMOTE].listed) {
+      store_mailbox_free (one);
+      continue;
+    }
+    mailbox = make_mailbox (engine, one);
+    g_ptr_array_add (engine->mailboxes, mailbox);
+    mailbox->dirty = !mailbox->failed;
+    for (Side side = 0; side < N_SIDES; side++) {
+      mailbox->side[side].uidvalidity = one->side[side].uidvalidity;
+      mailbox->side[side].uidnext = one->side[side].uidnext;
+      mailbox->side[side].highestmodseq = one->side[side].highestmodseq;
+      mailbox->side[side].expect_new = TRUE;
+    }
+  }
+  return run_rounds (engine, error);
+}
+
+static gboolean
+run (SyncEngine *engine, const char *const *names, gboolean marked, GError **error)
 {
   gint64 start = g_get_monotonic_time ();
   gboolean ok;
@@ -742,14 +785,27 @@ sync_run (SyncEngine *engine, const char *const *mailboxes, GError **error)
   engine->bytes_done = engine->bytes_total = 0;
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
   engine->mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
-  ok = run_rounds (engine, mailboxes, error);
+  ok = marked ? run_marked (engine, names, error) : run_whole (engine, names, error);
   /* What was confirmed before something failed is confirmed. */
   if (!sync_commit_flush (engine) && ok) {
     fatal (engine, error);
     ok = FALSE;
   }
-  tell_figures (engine, start);
+  engine->seconds = (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
+  tell_figures (engine, marked);
   return ok;
+}
+
+gboolean
+sync_run (SyncEngine *engine, const char *const *mailboxes, GError **error)
+{
+  return run (engine, mailboxes, FALSE, error);
+}
+
+gboolean
+sync_run_marked (SyncEngine *engine, const char *const *names, GError **error)
+{
+  return run (engine, names, TRUE, error);
 }
 
 guint

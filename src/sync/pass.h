@@ -12,6 +12,9 @@ G_BEGIN_DECLS
  * counted in engine->figures.problems. */
 gboolean sync_run (SyncEngine *engine, const char *const *mailboxes, GError **error);
 
+/* The same without a LIST, for mailboxes that a notice named. */
+gboolean sync_run_marked (SyncEngine *engine, const char *const *names, GError **error);
+
 /* One line for each held message and mailbox of @store; how many there are. */
 guint sync_tell_holds (SyncEngine *engine);
 

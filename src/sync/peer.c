@@ -69,6 +69,8 @@ take_code (SyncPeer *peer, const ImapResponse *response)
 {
   SyncSelection *selection;
 
+  if (response->code.type == IMAP_CODE_NOTIFICATIONOVERFLOW && peer->notice != NULL)
+    peer->notice (peer, response, peer->notice_data);
   if (response->code.type == IMAP_CODE_CLOSED) {
     begin_next (peer);
     return;
@@ -131,8 +133,12 @@ on_untagged (ImapSession *session, const ImapResponse *response, gpointer data)
           flag_table_intern (peer->engine->flags, response->words, response->n_words);
     break;
   case IMAP_RESPONSE_EXISTS:
-    if ((selection = selection_for_data (peer)) != NULL && !selection->answered)
+    if ((selection = selection_for_data (peer)) == NULL)
+      break;
+    if (!selection->answered)
       selection->exists = response->number;
+    else if (selection->funcs != NULL && selection->funcs->exists != NULL)
+      selection->funcs->exists (selection, selection->data);
     break;
   case IMAP_RESPONSE_FETCH:
     selection = selection_for_data (peer);
@@ -358,6 +364,25 @@ sync_peer_select (SyncPeer *peer, SyncWait *wait, SyncMailbox *mailbox, guint32 
   sync_peer_queue (peer, wait, command, on_selected, sync_selection_ref (selection),
                    unref_selection);
   return selection;
+}
+
+static void
+on_unselected (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
+{
+  SyncPeer *peer = data;
+
+  if (error == NULL && g_queue_is_empty (&peer->selections))
+    set_current (peer, NULL);
+}
+
+void
+sync_peer_unselect (SyncPeer *peer, SyncWait *wait)
+{
+  ImapCommand *command = imap_command_new ("UNSELECT");
+
+  imap_command_allow_bad (command);
+  g_clear_pointer (&peer->last, sync_selection_unref);
+  sync_peer_queue (peer, wait, command, on_unselected, peer, NULL);
 }
 
 /* --- small things ---------------------------------------------------------------------------- */

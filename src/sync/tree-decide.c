@@ -97,11 +97,18 @@ is_echo (const TreeEntity *entity, Side side, GPtrArray *intended[N_SIDES])
 }
 
 static gboolean
-has_changed (const TreeContext *tree, const TreeEntity *entity, Side side,
-             GPtrArray *intended[N_SIDES])
+is_named (TreeContext *tree, const TreePlace *place)
+{
+  return place != NULL && tree_fact (tree, TREE_FACT_NAMED, place->side, 0, place->name, NULL) != 0;
+}
+
+static gboolean
+has_changed (TreeContext *tree, const TreeEntity *entity, Side side, GPtrArray *intended[N_SIDES])
 {
   const char *name = entity->place[side]->name;
 
+  if (is_named (tree, entity->place[side]))
+    return TRUE;
   if (tree_name_is_step (name) || is_echo (entity, side, intended))
     return FALSE;
   if (intended[side_other (side)] != NULL && intended[side] == NULL &&
@@ -112,8 +119,11 @@ has_changed (const TreeContext *tree, const TreeEntity *entity, Side side,
 
 /* Which side says where it shall be. */
 static int
-find_leader (const TreeEntity *entity, GPtrArray *intended[N_SIDES])
+find_leader (TreeContext *tree, const TreeEntity *entity, GPtrArray *intended[N_SIDES])
 {
+  for (Side side = 0; side < N_SIDES; side++)
+    if (is_named (tree, entity->place[side]))
+      return side;
   for (Side side = 0; side < N_SIDES; side++)
     if (entity->changed[side])
       return side;
@@ -130,7 +140,7 @@ find_leader (const TreeEntity *entity, GPtrArray *intended[N_SIDES])
 }
 
 static void
-find_changes (const TreeContext *tree, TreeEntity *entity)
+find_changes (TreeContext *tree, TreeEntity *entity)
 {
   GPtrArray *intended[N_SIDES];
 
@@ -139,19 +149,19 @@ find_changes (const TreeContext *tree, TreeEntity *entity)
   for (Side side = 0; side < N_SIDES; side++)
     entity->changed[side] =
         entity->place[side] != NULL && has_changed (tree, entity, side, intended);
-  entity->leads = find_leader (entity, intended);
+  entity->leads = find_leader (tree, entity, intended);
   for (Side side = 0; side < N_SIDES; side++)
     g_clear_pointer (&intended[side], g_ptr_array_unref);
 }
 
-/* An interrupted pass may have emptied it on a side: no user expunged those messages. */
+/* An interrupted pass of ours may have emptied or deleted it on @side: no user did. */
 static gboolean
-is_half_deleted (const TreeContext *tree, const TreeEntity *entity)
+is_half_deleted (const TreeContext *tree, const TreeEntity *entity, Side side)
 {
   for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
     const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
 
-    if (intent->kind == TREE_DELETE && entity->saved != NULL &&
+    if (intent->kind == TREE_DELETE && intent->side == side && entity->saved != NULL &&
         (intent->saved_id == entity->saved->id || strcmp (intent->name, entity->saved->name) == 0))
       return TRUE;
   }
@@ -245,6 +255,8 @@ reason_to_keep (TreeContext *tree, const TreeEntity *entity, Side there, TreeAns
   *answer = TREE_ANSWER_NO;
   if (tree_fact (tree, TREE_FACT_REFUSED + TREE_DELETE, there, 0, place->name, NULL) != 0)
     return "deleted there, and the other server refuses to delete it";
+  if (is_half_deleted (tree, entity, side_other (there)))
+    return "deleted there by an interrupted pass, still on the other side";
   if (entity->changed[there])
     return "deleted there, renamed on the other side";
   if (entity->renumbered[there])
@@ -340,7 +352,8 @@ tree_decide (TreeContext *tree)
     TreeEntity *entity = g_ptr_array_index (tree->entities, i);
 
     entity->fate = entity->saved != NULL ? decide_saved (tree, entity) : decide_new (tree, entity);
-    entity->rematch = is_half_deleted (tree, entity);
+    entity->rematch =
+        is_half_deleted (tree, entity, SIDE_LOCAL) || is_half_deleted (tree, entity, SIDE_REMOTE);
     if (entity->fate != TREE_FREEZE && tree_is_held (tree, entity))
       entity->fate = TREE_LEAVE;
   }

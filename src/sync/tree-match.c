@@ -95,7 +95,7 @@ look_home (TreeContext *tree, const TreeEntity *entity, Side side)
   return place->listed->recreated ? TREE_HOME_OTHER : TREE_HOME_RENUMBERED;
 }
 
-/* A swap's middle name is where an interrupted pass of ours put it. */
+/* The middle name of a swap that an interrupted pass began, or what moved along to below it. */
 static void
 match_steps (TreeContext *tree, TreeEntity *entity, Side side)
 {
@@ -107,6 +107,24 @@ match_steps (TreeContext *tree, TreeEntity *entity, Side side)
 
     if (place != NULL && place->entity == NULL && tree_name_is_step (name) &&
         !ids_differ (entity, place) && !numbers_differ (entity, place))
+      claim (entity, place);
+  }
+}
+
+/* A swap's middle name is where an interrupted pass of ours put it, and nobody else: after all that
+ * its numbers prove. */
+static void
+match_own_step (TreeContext *tree, TreeEntity *entity, Side side)
+{
+  for (guint i = 0; i < tree->input->intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+    TreePlace *place;
+
+    if (intent->kind != TREE_RENAME || intent->side != side || !intent->temporary ||
+        intent->saved_id != entity->saved->id || !tree_name_is_step (intent->new_name))
+      continue;
+    place = tree_place_at (tree, side, intent->new_name);
+    if (place != NULL && place->entity == NULL && entity->place[side] == NULL)
       claim (entity, place);
   }
 }
@@ -155,10 +173,12 @@ proved_by_intent (TreeContext *tree, const TreeEntity *entity, const TreePlace *
   return names != NULL && g_ptr_array_find_with_equal_func (names, place->name, g_str_equal, NULL);
 }
 
+/* RENAME keeps UIDVALIDITY; an old name remembered from before something else does not count. */
 static gboolean
 proved_by_old_name (TreeContext *tree, const TreeEntity *entity, const TreePlace *place)
 {
   return place->listed->renamed_from_known && !ids_differ (entity, place) &&
+         !numbers_differ (entity, place) &&
          g_strcmp0 (place->listed->old_name, entity->saved->name) == 0;
 }
 
@@ -256,6 +276,23 @@ is_list_believed (TreeContext *tree, Side side)
          tree_place_at (tree, side, "INBOX") != NULL;
 }
 
+/* An interrupted pass may have taken it to a name that LIST does not show. */
+static gboolean
+may_be_hidden (TreeContext *tree, const TreeEntity *entity, Side side)
+{
+  gboolean hidden = FALSE;
+
+  for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+
+    if (intent->kind == TREE_RENAME && intent->side == side &&
+        intent->saved_id == entity->saved->id && !tree_place_at (tree, side, intent->new_name))
+      hidden |= tree_ask (tree, TREE_ASK_EXISTS, side, intent->new_name, entity->saved->id) !=
+                TREE_ANSWER_NO;
+  }
+  return hidden;
+}
+
 static TreePresence
 ask_whether_gone (TreeContext *tree, const TreeEntity *entity, Side side)
 {
@@ -265,7 +302,8 @@ ask_whether_gone (TreeContext *tree, const TreeEntity *entity, Side side)
     return TREE_UNSURE;
   if (tree_ask (tree, TREE_ASK_EXISTS, side, name, entity->saved->id) != TREE_ANSWER_NO)
     return TREE_UNSURE;
-  return entity->maybe_elsewhere[side] ? TREE_UNSURE : TREE_GONE;
+  return entity->maybe_elsewhere[side] || may_be_hidden (tree, entity, side) ? TREE_UNSURE
+                                                                             : TREE_GONE;
 }
 
 static void
@@ -334,8 +372,10 @@ tree_match (TreeContext *tree)
 {
   for (Side side = 0; side < N_SIDES; side++) {
     check_places (tree, side);
-    if (tree->input->intents != NULL)
+    if (tree->input->intents != NULL) {
       for_each_saved (tree, side, match_steps);
+      for_each_saved (tree, side, match_own_step);
+    }
     for_each_saved (tree, side, match_home);
     match_by_id (tree, side);
     if (tree->input->intents != NULL)

@@ -62,12 +62,35 @@ attach (TreeEntity *entity, TreeEntity *other)
 static gboolean
 detach (TreeContext *tree, const TreeEntity *entity, const char *target)
 {
+  if (entity->saved != NULL && entity->leads == N_SIDES) {
+    gboolean done = strcmp (entity->saved->name, target) != 0 &&
+                    tree_add_fact (tree, TREE_FACT_ABSOLUTE, 0, entity->saved->id, NULL, NULL, 1);
+
+    tree->again |= done;
+    return done;
+  }
   for (Side side = 0; side < N_SIDES; side++) {
     const TreePlace *place = entity->place[side];
 
     if (place != NULL && strcmp (place->name, target) != 0 &&
         (entity->saved == NULL || entity->leads == (int)side) &&
         tree_add_fact (tree, TREE_FACT_ABSOLUTE, side, 0, place->name, NULL, 1)) {
+      tree->again = TRUE;
+      return TRUE;
+    }
+  }
+  return FALSE;
+}
+
+/* Half done by an interrupted pass, and what it was to become is taken: it keeps what it has. */
+static gboolean
+keep_name (TreeContext *tree, const TreeEntity *entity, const char *target)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const TreePlace *place = entity->place[side];
+
+    if (entity->saved != NULL && place != NULL && strcmp (place->name, target) != 0 &&
+        tree_add_fact (tree, TREE_FACT_NAMED, side, 0, place->name, NULL, 1)) {
       tree->again = TRUE;
       return TRUE;
     }
@@ -85,7 +108,8 @@ resolve (TreeContext *tree, TreeEntity *one, TreeEntity *two)
   dissolved = dissolve (tree, one, one->target);
   dissolved |= dissolve (tree, two, one->target);
   if (dissolved || attach (one, two) || attach (two, one) || detach (tree, one, one->target) ||
-      detach (tree, two, one->target))
+      detach (tree, two, one->target) || keep_name (tree, one, one->target) ||
+      keep_name (tree, two, one->target))
     return TRUE;
   tree_hold (tree, one);
   tree_hold (tree, two);
@@ -97,7 +121,7 @@ resolve_all (TreeContext *tree)
 {
   g_autoptr (GHashTable) wanted = g_hash_table_new (g_str_hash, g_str_equal);
 
-  for (guint i = 0; i < tree->entities->len; i++) {
+  for (guint i = 0; i < tree->entities->len && !tree->again; i++) {
     TreeEntity *entity = g_ptr_array_index (tree->entities, i), *rival;
 
     if (entity->fate != TREE_KEEP)

@@ -119,6 +119,7 @@ move_to (TreeContext *tree, TreePlace *place, const char *to)
   TreeAction *action;
 
   if (is_refused (tree, TREE_RENAME, place->side, place->now, to) ||
+      is_refused (tree, TREE_RENAME, place->side, NULL, target_of (place)) ||
       is_impossible (tree, place->side, to)) {
     if (place->entity->saved != NULL)
       give_up_rename (tree, place);
@@ -285,6 +286,8 @@ is_in_the_way (const TreeContext *tree, const TreePlace *place)
 {
   const char *target = target_of (place);
 
+  if (target == NULL)
+    return FALSE;
   if (tree_name_is_below (target, place->now) || tree_name_is_below (place->now, target))
     return TRUE;
   for (guint i = 0; i < tree->places[place->side]->len; i++) {
@@ -293,8 +296,9 @@ is_in_the_way (const TreeContext *tree, const TreePlace *place)
     if (other->real && other != place && other->now != NULL && is_to_move (other) &&
         (strcmp (target_of (other), place->now) == 0 ||
          tree_name_is_below (target_of (other), place->now) || is_met (tree, place, other)))
-      return TRUE;
-    if (other->real && is_to_delete (other) && tree_name_is_below (place->now, other->now))
+      return is_to_move (place) || met_by (tree, other, place) != NULL;
+    if (is_to_move (place) && other->real && is_to_delete (other) &&
+        tree_name_is_below (place->now, other->now))
       return TRUE;
   }
   return FALSE;
@@ -307,8 +311,7 @@ step_aside (TreeContext *tree, Side side)
   for (guint i = 0; i < tree->places[side]->len; i++) {
     TreePlace *place = g_ptr_array_index (tree->places[side], i);
 
-    if (place->real && place->now != NULL && !place->stepped && is_to_move (place) &&
-        is_in_the_way (tree, place)) {
+    if (place->real && place->now != NULL && !place->stepped && is_in_the_way (tree, place)) {
       place->stepped = TRUE;
       move_to (tree, place, tree_step_name (tree));
       return TRUE;

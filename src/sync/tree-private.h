@@ -74,6 +74,7 @@ typedef enum {
   TREE_FACT_DISSOLVED = 20, /* a saved mailbox's rename on a side does not count */
   TREE_FACT_WAITS,          /* what is left of it is not deleted yet */
   TREE_FACT_ABSOLUTE,       /* its name does not follow its parent */
+  TREE_FACT_NAMED,          /* where it lies on a side is its name, for want of another */
   TREE_FACT_HELD,           /* left alone */
 } TreeFactKind;
 

@@ -138,6 +138,13 @@ is_free (const TreeContext *tree, const char *name)
     if (g_hash_table_contains (tree->by_name[side], name) ||
         g_hash_table_contains (tree->by_now[side], name))
       return FALSE;
+  /* Two swaps must not be taken for each other. */
+  for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+
+    if (g_strcmp0 (intent->new_name, name) == 0)
+      return FALSE;
+  }
   return !g_hash_table_contains (tree->by_saved, name);
 }
 
@@ -168,9 +175,8 @@ concerns (const char *name, const TreeAction *failed)
   if (name == NULL)
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    if (names[i] != NULL &&
-        (strcmp (name, names[i]) == 0 ||
-         (failed->kind == TREE_RENAME && tree_name_is_below (name, names[i]))))
+    if (names[i] != NULL && (strcmp (name, names[i]) == 0 ||
+                             (failed->kind == TREE_RENAME && tree_name_is_below (name, names[i]))))
       return TRUE;
   return FALSE;
 }
@@ -180,7 +186,8 @@ tree_action_depends (const TreeAction *action, const TreeAction *failed)
 {
   if (action->saved_id != 0 && action->saved_id == failed->saved_id)
     return TRUE;
-  if (is_on_server (action->kind) && is_on_server (failed->kind) && action->side != failed->side)
+  if (action->kind == TREE_FORGET || action->kind == TREE_RESET ||
+      (is_on_server (action->kind) && is_on_server (failed->kind) && action->side != failed->side))
     return FALSE;
   if (action->kind == TREE_DELETE && tree_name_is_below (failed->name, action->name))
     return TRUE; /* leaf first */

@@ -5,6 +5,7 @@
 
 #include "sync/apply.h"
 #include "sync/commit.h"
+#include "sync/conflict.h"
 #include "sync/list.h"
 #include "sync/tree-answer.h"
 
@@ -164,15 +165,10 @@ tell_conflicts (TreeRun *run)
     g_autofree char *display =
         mailbox_name_display (conflict->name, run->engine->peer[SIDE_LOCAL]->naming.delimiter);
     g_autofree char *details = g_strdup_printf ("side=%s\n", side_name (conflict->side));
-    StoreConflict record = {
-        .time = g_get_real_time () / G_USEC_PER_SEC,
-        .kind = conflict->kind,
-        .mailbox = conflict->name,
-        .details = details,
-    };
+    const guint32 none[N_SIDES] = {0, 0};
 
     g_warning ("%s: %s", display, conflict->reason);
-    sync_commit_conflict (run->engine, &record);
+    sync_conflict_save (run->engine, conflict->kind, conflict->name, none, details);
     run->engine->figures.problems++;
   }
 }

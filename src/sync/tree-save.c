@@ -19,14 +19,21 @@ forget_all (TreeContext *tree)
 }
 
 static gboolean
+has_memory (const TreeSaved *saved)
+{
+  return saved->pairs > 0 || saved->side[SIDE_LOCAL].uidvalidity != 0 ||
+         saved->side[SIDE_REMOTE].uidvalidity != 0;
+}
+
+static gboolean
 is_reset (const TreeEntity *entity)
 {
   if (entity->saved == NULL || entity->fate == TREE_DROP || entity->fate == TREE_LOST)
     return FALSE;
-  if (entity->rematch)
+  if (entity->rematch && has_memory (entity->saved))
     return TRUE;
-  return entity->fate == TREE_KEEP && (entity->came_back || entity->renumbered[SIDE_LOCAL] ||
-                                       entity->renumbered[SIDE_REMOTE]);
+  return entity->fate == TREE_KEEP &&
+         (entity->came_back || entity->renumbered[SIDE_LOCAL] || entity->renumbered[SIDE_REMOTE]);
 }
 
 static void
@@ -60,7 +67,8 @@ static gboolean
 learns_id (const TreeEntity *entity, Side side)
 {
   return entity->place[side] != NULL && entity->place[side]->listed->mailboxid != NULL &&
-         entity->saved->side[side].mailboxid == NULL;
+         g_strcmp0 (entity->place[side]->listed->mailboxid, entity->saved->side[side].mailboxid) !=
+             0;
 }
 
 static gboolean

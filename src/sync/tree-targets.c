@@ -51,6 +51,8 @@ relocate_saved (TreeContext *tree, TreeEntity *entity)
   const char *name = entity->saved->name;
   g_autoptr (GString) above = g_string_new (name);
 
+  if (tree_fact (tree, TREE_FACT_ABSOLUTE, 0, entity->saved->id, NULL, NULL) != 0)
+    return name;
   while (tree_name_parent (above)) {
     TreeEntity *ancestor = g_hash_table_lookup (tree->by_saved, above->str);
     const char *target;
@@ -75,6 +77,17 @@ is_absolute (TreeContext *tree, const TreePlace *place)
   return tree_fact (tree, TREE_FACT_ABSOLUTE, place->side, 0, place->name, NULL) != 0;
 }
 
+/* A new one that an interrupted pass moved out of the way: where it was going. */
+static const char *
+intended_name (TreeContext *tree, const TreePlace *place)
+{
+  g_autoptr (GPtrArray) names =
+      tree_name_is_step (place->name) ? tree_intended_names (tree, place->side, place->name) : NULL;
+
+  return names != NULL ? tree_intern (tree, g_ptr_array_index (names, names->len - 1))
+                       : place->name;
+}
+
 static const char *
 follow (TreeContext *tree, const TreeEntity *entity)
 {
@@ -84,21 +97,50 @@ follow (TreeContext *tree, const TreeEntity *entity)
     side = (Side)entity->leads;
   if (is_absolute (tree, entity->place[side]))
     return entity->place[side]->name;
+  if (entity->saved == NULL &&
+      strcmp (intended_name (tree, entity->place[side]), entity->place[side]->name) != 0)
+    return intended_name (tree, entity->place[side]);
   return relocate (tree, side, entity->place[side]->name);
 }
 
-/* Came back while it was under a swap's middle name: the old name, or else any. */
-static const char *
-leave_step (TreeContext *tree, const TreeEntity *entity, const char *name)
+static gboolean
+is_free_for (const TreeContext *tree, const TreeEntity *entity, const char *name)
 {
+  const TreeEntity *namesake = g_hash_table_lookup (tree->by_saved, name);
+
   for (Side side = 0; side < N_SIDES; side++) {
     const TreePlace *place = tree_place_at (tree, side, name);
 
     if (place != NULL && place->entity != entity)
-      return entity->place[SIDE_LOCAL] != NULL ? entity->place[SIDE_LOCAL]->name
-                                               : entity->place[SIDE_REMOTE]->name;
+      return FALSE;
   }
-  return name;
+  return namesake == NULL || namesake == entity;
+}
+
+/* Came back while it was under a swap's middle name, which is none for a mailbox: its old name, or
+ * one like it. */
+static const char *
+leave_step (TreeContext *tree, const TreeEntity *entity, const char *name)
+{
+  const char *free = name;
+
+  if (!is_free_for (tree, entity, free))
+    free = entity->saved->name;
+  for (guint i = 2; !is_free_for (tree, entity, free); i++) {
+    g_autofree char *other = g_strdup_printf ("%s-%u", name, i);
+
+    free = tree_intern (tree, other);
+  }
+  return free;
+}
+
+static gboolean
+is_on_step (const TreeEntity *entity)
+{
+  for (Side side = 0; side < N_SIDES; side++)
+    if (entity->place[side] != NULL && tree_name_is_step (entity->place[side]->name))
+      return TRUE;
+  return FALSE;
 }
 
 static const char *
@@ -118,7 +160,7 @@ target_of (TreeContext *tree, TreeEntity *entity)
   if (target == NULL) /* moved into each other: as it is on the first side that has it */
     target = entity->place[SIDE_LOCAL] != NULL ? entity->place[SIDE_LOCAL]->name
                                                : entity->place[SIDE_REMOTE]->name;
-  if (entity->came_back && entity->leads == N_SIDES)
+  if (entity->came_back && entity->leads == N_SIDES && is_on_step (entity))
     target = leave_step (tree, entity, target);
   entity->busy = FALSE;
   entity->target = target;

@@ -293,6 +293,9 @@ begin (TreeContext *tree, const TreeInput *input)
 
     tree_add_fact (tree, TREE_FACT_REFUSED + (int)refused->kind, refused->side, 0, refused->name,
                    refused->new_name, 1);
+    if (refused->kind == TREE_RENAME && tree_name_is_step (refused->name))
+      tree_add_fact (tree, TREE_FACT_REFUSED + TREE_RENAME, refused->side, 0, NULL,
+                     refused->new_name, 1);
   }
 }
 

@@ -109,13 +109,14 @@ typedef enum {
 
 /* How a plan is carried out. One transaction records every action on a server (R9), in this order;
  * they are done, in this order on each side; one transaction does what is planned for the saved
- * tree, in this order (names are unique at each step), and removes those intents. Killed before
- * that, the next run passes them in TreeInput.intents, the older ones first.
+ * tree, in this order (names are unique at each step), and removes the intents. Killed before that,
+ * the next run passes them in TreeInput.intents, the older ones first.
  *
  * An action that fails takes those with it that depend on it (tree_action_depends()); what the
- * server refused for good goes into TreeInput.refused of the next call. Intents that stay all the
- * same: that of a TREE_DELETE that failed after messages were expunged (nobody else expunged them),
- * and the two of a swap whose second, temporary rename failed.
+ * server refused for good goes into TreeInput.refused of the next call. The intents of a mailbox
+ * (the same saved_id; the same name where that is 0) of whose actions one was not done, or that is
+ * in TreePlan.unsettled, stay too: half a swap, or messages that were expunged before a DELETE that
+ * failed, are nobody's wish.
  *
  * Messages are then synchronized only in saved mailboxes that are neither in TreePlan.unsettled nor
  * the saved_id of an action that failed: others' names may stand for another mailbox on one side.

@@ -1,0 +1,830 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/live.h"
+
+#include "sync/list.h"
+#include "sync/live-store.h"
+#include "sync/pass.h"
+#include "sync/watch.h"
+
+#define SETTLE_TIME     (30 * G_TIME_SPAN_MILLISECOND)      /* bursts of notices make one pass */
+#define SAFETY_INTERVAL (5 * 60 * G_TIME_SPAN_SECOND)       /* a LIST, in case a notice was lost */
+#define CHECK_INTERVAL  (24 * 60 * 60 * G_TIME_SPAN_SECOND) /* everything compared */
+#define FIRST_DELAY     5                                   /* seconds */
+#define LAST_DELAY      (15 * 60)
+#define PASSWORD_TIME   (60 * G_TIME_SPAN_SECOND)
+
+/* Somebody asked for a pass, and waits. */
+typedef struct {
+  char **mailboxes;
+  gboolean repair;
+  gpointer tag;
+} Request;
+
+struct _SyncLive {
+  AccountConfig *config;
+  SyncMode mode;
+  char **mailboxes;
+  SyncLiveFuncs funcs;
+  gpointer data;
+  SyncEngine engine;
+  SyncWatch *watch;
+  GPtrArray *requests; /* Request: covered by the next pass that begins */
+  SyncReport report;
+
+  gboolean no_network;
+  gboolean sleeping;
+  gboolean paused;
+  gint64 paused_until; /* seconds since 1970; 0: until it is resumed */
+  gboolean kicked;     /* try now, whatever the back-off or an old refusal says */
+  guint failures;
+  gint64 next_try; /* monotonic; 0: now */
+  gint64 last_list, last_check;
+  gboolean password_asked[N_SIDES], password_answered[N_SIDES], keyring_locked;
+
+  SyncStatus status;
+  GError *error;
+  gint64 last_sync;
+  guint n_mailboxes;
+  SyncLiveCounts counts;
+};
+
+static void
+request_free (gpointer data)
+{
+  Request *request = data;
+
+  g_strfreev (request->mailboxes);
+  g_free (request);
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+static guint
+percent_of (const SyncEngine *engine)
+{
+  /* A message costs a server about as much as some kilobytes. */
+  guint64 total = engine->bytes_total + engine->messages_total * 4096;
+  guint64 done = engine->bytes_done + engine->messages_done * 4096;
+
+  return total > 0 ? (guint)MIN (100, done * 100 / total) : 0;
+}
+
+static gint64
+now_seconds (void)
+{
+  return g_get_real_time () / G_USEC_PER_SEC;
+}
+
+static void
+tell (SyncLive *live)
+{
+  SyncSnapshot snapshot = {
+      .status = live->status,
+      .error_code = live->error != NULL ? imapsync_error_code (live->error) : "",
+      .error_message = live->error != NULL ? live->error->message : "",
+      .last_sync = live->last_sync,
+      .progress = live->status == SYNC_STATUS_SYNCING ? percent_of (&live->engine) : 0,
+      .paused_until = live->paused ? live->paused_until : 0,
+      .mailboxes = live->n_mailboxes,
+      .messages = live->counts.messages,
+      .conflicts = live->counts.conflicts,
+      .held = live->counts.held,
+  };
+
+  if (live->next_try > 0 && live->status != SYNC_STATUS_SYNCING)
+    snapshot.next_try =
+        now_seconds () + MAX (0, live->next_try - g_get_monotonic_time ()) / G_USEC_PER_SEC;
+  if (live->funcs.changed != NULL)
+    live->funcs.changed (&snapshot, live->data);
+}
+
+static void
+set_status (SyncLive *live, SyncStatus status)
+{
+  if (live->status == status)
+    return;
+  live->status = status;
+  tell (live);
+}
+
+static void
+on_progress (SyncEngine *engine, gpointer data)
+{
+  static const gint64 interval = 50 * G_TIME_SPAN_MILLISECOND;
+  SyncLive *live = data;
+  gint64 now = g_get_monotonic_time ();
+  SyncProgress progress = {engine->phase,          percent_of (engine), engine->messages_done,
+                           engine->messages_total, engine->bytes_done,  engine->bytes_total};
+
+  if (now - engine->progress_posted < interval && engine->phase == engine->phase_posted)
+    return;
+  engine->progress_posted = now;
+  engine->phase_posted = engine->phase;
+  if (live->funcs.progress != NULL)
+    live->funcs.progress (&progress, live->data);
+  if (live->mode == SYNC_STAY)
+    tell (live);
+}
+
+static void
+on_conflict (SyncEngine *engine, const StoreConflict *conflict, gpointer data)
+{
+  SyncLive *live = data;
+  g_autoptr (SyncConflictRecord) record = sync_live_make_record (engine, conflict);
+
+  live->counts.conflicts++;
+  if (live->funcs.conflict != NULL)
+    live->funcs.conflict (record, live->data);
+}
+
+static void
+on_resolved (SyncEngine *engine, gint64 id, gpointer data)
+{
+  SyncLive *live = data;
+
+  live->counts.conflicts -= live->counts.conflicts > 0;
+  if (live->funcs.resolved != NULL)
+    live->funcs.resolved (id, live->data);
+}
+
+static void
+recount (SyncLive *live)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!sync_live_count (live->engine.store, &live->counts, &error))
+    g_warning ("%s", error->message);
+}
+
+static void
+finish_requests (SyncLive *live, GPtrArray *requests, const GError *error)
+{
+  for (guint i = 0; i < requests->len; i++) {
+    const Request *request = g_ptr_array_index (requests, i);
+
+    if (request->tag != NULL && live->funcs.done != NULL)
+      live->funcs.done (request->tag, &live->report, error, live->data);
+  }
+  g_ptr_array_set_size (requests, 0);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+static void
+iterate_until (SyncLive *live, gint64 deadline)
+{
+  g_autoptr (GSource) timer = NULL;
+
+  if (deadline > 0) {
+    timer = g_timeout_source_new (0);
+    g_source_set_ready_time (timer, deadline);
+    g_source_set_dummy_callback (timer);
+    g_source_attach (timer, live->engine.context);
+  }
+  g_main_context_iteration (live->engine.context, TRUE);
+  if (timer != NULL)
+    g_source_destroy (timer);
+}
+
+static gboolean
+needs_network (const SyncLive *live)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const ServerSettings *server = live->config->server[side];
+    g_autoptr (GInetAddress) address = NULL;
+
+    if (server->type == SERVER_TUNNEL || g_str_equal (server->host, "localhost"))
+      continue;
+    address = g_inet_address_new_from_string (server->host);
+    if (address == NULL || !g_inet_address_get_is_loopback (address))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static gboolean
+is_paused (SyncLive *live)
+{
+  if (live->paused && live->paused_until > 0 && live->paused_until <= now_seconds ())
+    sync_live_resume (live);
+  return live->paused;
+}
+
+static gboolean
+must_disconnect (SyncLive *live)
+{
+  return live->engine.stopping || live->sleeping || is_paused (live) ||
+         (live->no_network && needs_network (live));
+}
+
+/* What this account has to wait for before it tries; when that may change by itself, @until. */
+static gboolean
+may_connect (SyncLive *live, gint64 *until)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  *until = 0;
+  if (live->mode != SYNC_STAY)
+    return TRUE;
+  if (is_paused (live)) {
+    set_status (live, SYNC_STATUS_PAUSED);
+    if (live->paused_until > 0)
+      *until = now + (live->paused_until - now_seconds ()) * G_USEC_PER_SEC;
+    return FALSE;
+  }
+  if (live->sleeping || (live->no_network && needs_network (live))) {
+    set_status (live, SYNC_STATUS_OFFLINE);
+    return FALSE;
+  }
+  if (live->kicked)
+    return TRUE;
+  if (live->status == SYNC_STATUS_AUTH_FAILED || live->status == SYNC_STATUS_KEYRING_LOCKED)
+    return FALSE;
+  *until = live->next_try;
+  return live->next_try <= now;
+}
+
+/* FALSE: stopped. */
+static gboolean
+wait_until_allowed (SyncLive *live)
+{
+  gint64 until;
+
+  while (!live->engine.stopping) {
+    if (may_connect (live, &until)) {
+      live->kicked = FALSE;
+      live->next_try = 0;
+      return TRUE;
+    }
+    iterate_until (live, until);
+  }
+  return FALSE;
+}
+
+/* --- connecting ------------------------------------------------------------------------------ */
+
+static gboolean
+lacks_password (const SyncLive *live, Side side)
+{
+  const ServerSettings *server = live->config->server[side];
+
+  return server->type != SERVER_TUNNEL && server->username != NULL && server->password == NULL &&
+         live->funcs.password_wanted != NULL;
+}
+
+static gboolean
+get_passwords (SyncLive *live, GError **error)
+{
+  gint64 deadline = g_get_monotonic_time () + PASSWORD_TIME;
+
+  live->keyring_locked = FALSE;
+  for (Side side = 0; side < N_SIDES; side++) {
+    live->password_answered[side] = !lacks_password (live, side);
+    if (!live->password_answered[side])
+      live->funcs.password_wanted (side, live->data);
+  }
+  while (!live->engine.stopping && g_get_monotonic_time () < deadline &&
+         !(live->password_answered[SIDE_LOCAL] && live->password_answered[SIDE_REMOTE]))
+    iterate_until (live, deadline);
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (!lacks_password (live, side))
+      continue;
+    g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_KEYRING,
+                 live->keyring_locked
+                     ? "the keyring with the password of the %s server is locked"
+                     : "there is no password for the %s server: neither in the configuration nor "
+                       "in the keyring",
+                 side_name (side));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+both_ready (SyncEngine *engine)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (imap_session_state (engine->peer[side]->session) != IMAP_SESSION_READY)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+connect_both (SyncLive *live, GError **error)
+{
+  SyncEngine *engine = &live->engine;
+
+  engine->interrupted = FALSE;
+  if (!get_passwords (live, error))
+    return FALSE;
+  engine->phase = "connect";
+  on_progress (engine, live);
+  for (Side side = 0; side < N_SIDES; side++) {
+    engine->peer[side] = sync_peer_new (engine, side);
+    imap_session_connect (engine->peer[side]->session);
+  }
+  while (!both_ready (engine)) {
+    if (!sync_check (engine, error))
+      return FALSE;
+    g_main_context_iteration (engine->context, TRUE);
+  }
+  engine->connected = g_get_monotonic_time ();
+  return sync_check (engine, error);
+}
+
+static gboolean
+is_closed (SyncEngine *engine, Side side)
+{
+  return engine->peer[side] == NULL ||
+         imap_session_state (engine->peer[side]->session) == IMAP_SESSION_CLOSED;
+}
+
+/* LOGOUT where there is time for it; never longer than a second. */
+static void
+disconnect_both (SyncLive *live)
+{
+  SyncEngine *engine = &live->engine;
+  gint64 deadline = g_get_monotonic_time () + G_TIME_SPAN_SECOND;
+
+  g_clear_pointer (&live->watch, sync_watch_free);
+  for (Side side = 0; side < N_SIDES; side++) {
+    ImapSession *session = engine->peer[side] != NULL ? engine->peer[side]->session : NULL;
+
+    if (session == NULL)
+      continue;
+    if (imap_session_state (session) == IMAP_SESSION_READY && !engine->stopping)
+      imap_session_logout (session);
+    else
+      imap_session_close (session);
+  }
+  while (!(is_closed (engine, SIDE_LOCAL) && is_closed (engine, SIDE_REMOTE)) &&
+         g_get_monotonic_time () < deadline)
+    iterate_until (live, deadline);
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (engine->peer[side] != NULL)
+      imap_session_close (engine->peer[side]->session);
+  }
+  /* What the sessions still have to say to nobody. */
+  while (g_main_context_iteration (engine->context, FALSE))
+    ;
+  for (Side side = 0; side < N_SIDES; side++)
+    g_clear_pointer (&engine->peer[side], sync_peer_free);
+}
+
+/* --- passes ---------------------------------------------------------------------------------- */
+
+/* MAILBOX arguments have the local delimiter, which only the server tells. */
+static gboolean
+parse_mailboxes (SyncLive *live, char **arguments, GStrvBuilder *names, GError **error)
+{
+  char delimiter;
+
+  if (!sync_learn_delimiter (&live->engine, &delimiter, error))
+    return FALSE;
+  for (gsize i = 0; arguments[i] != NULL; i++) {
+    g_autofree char *name = mailbox_name_from_argument (arguments[i], delimiter, error);
+
+    if (name == NULL)
+      return FALSE;
+    g_strv_builder_add (names, name);
+  }
+  return TRUE;
+}
+
+static void
+fill_report (SyncLive *live, gboolean ok)
+{
+  const SyncEngine *engine = &live->engine;
+  const SyncFigures *figures = &engine->figures;
+
+  memset (&live->report, 0, sizeof live->report);
+  live->report.ok = ok && !engine->incomplete;
+  for (Side side = 0; side < N_SIDES; side++) {
+    live->report.copied[side] = figures->copied[side];
+    live->report.flags[side] = figures->flags[side];
+    live->report.expunged[side] = figures->expunged[side];
+    live->report.bytes[side] = figures->bytes[side];
+  }
+  live->report.problems = figures->problems;
+  live->report.seconds = engine->seconds;
+}
+
+static void
+after_pass (SyncLive *live, gboolean ok)
+{
+  fill_report (live, ok);
+  recount (live);
+  if (!ok)
+    return;
+  if (!live->engine.incomplete)
+    live->last_sync = now_seconds ();
+  if (live->funcs.passed != NULL)
+    live->funcs.passed (&live->report, live->data);
+}
+
+/* What is asked for: all, or what the arguments of the program or of all requests name. */
+static gboolean
+requested_names (SyncLive *live, GPtrArray *requests, gboolean everything, char ***names,
+                 GError **error)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  gboolean all = everything || requests->len == 0;
+
+  *names = NULL;
+  for (guint i = 0; i < requests->len; i++)
+    all |= ((Request *)g_ptr_array_index (requests, i))->mailboxes == NULL;
+  if (all && live->mailboxes == NULL)
+    return TRUE;
+  if (all && !parse_mailboxes (live, live->mailboxes, builder, error))
+    return FALSE;
+  for (guint i = 0; i < requests->len; i++) {
+    const Request *request = g_ptr_array_index (requests, i);
+
+    if (request->mailboxes != NULL && !parse_mailboxes (live, request->mailboxes, builder, error))
+      return FALSE;
+  }
+  *names = g_strv_builder_end (builder);
+  return TRUE;
+}
+
+static gboolean
+wants_repair (const SyncLive *live, GPtrArray *requests)
+{
+  gboolean repair = live->mode == SYNC_REPAIR;
+
+  for (guint i = 0; i < requests->len; i++)
+    repair |= ((Request *)g_ptr_array_index (requests, i))->repair;
+  return repair;
+}
+
+/* A pass with a LIST: over everything, or over what was asked for. */
+static gboolean
+run_whole (SyncLive *live, gboolean everything, GError **error)
+{
+  SyncEngine *engine = &live->engine;
+  g_autoptr (GPtrArray) requests = g_steal_pointer (&live->requests);
+  g_auto (GStrv) names = NULL;
+  gint64 now = g_get_monotonic_time ();
+  GError *failure = NULL;
+  gboolean ok;
+
+  live->requests = g_ptr_array_new_with_free_func (request_free);
+  engine->repair = wants_repair (live, requests);
+  engine->full_check = live->last_check > 0 && now - live->last_check > CHECK_INTERVAL;
+  ok = requested_names (live, requests, everything, &names, &failure) &&
+       sync_run (engine, (const char *const *)names, &failure);
+  after_pass (live, ok);
+  if (ok && live->watch != NULL)
+    sync_watch_learn (live->watch, names == NULL || live->mailboxes != NULL);
+  if (ok && names == NULL) {
+    live->n_mailboxes = engine->mailboxes->len;
+    live->last_list = g_get_monotonic_time ();
+    if (engine->full_check || live->last_check == 0)
+      live->last_check = live->last_list;
+  }
+  finish_requests (live, requests, failure);
+  if (failure != NULL)
+    g_propagate_error (error, failure);
+  return ok;
+}
+
+static gboolean
+run_marked (SyncLive *live, GError **error)
+{
+  gboolean all, ok;
+  g_auto (GStrv) names = sync_watch_take (live->watch, &all);
+
+  if (all)
+    return run_whole (live, TRUE, error);
+  live->engine.repair = live->engine.full_check = FALSE;
+  ok = sync_run_marked (&live->engine, (const char *const *)names, error);
+  after_pass (live, ok);
+  if (ok)
+    sync_watch_learn (live->watch, FALSE);
+  return ok;
+}
+
+static gint64
+next_poll (SyncLive *live)
+{
+  guint poll = sync_watch_poll_interval (live->watch, live->config->poll);
+  gint64 safety = live->last_list + SAFETY_INTERVAL;
+
+  return poll > 0 ? MIN (safety, live->last_list + poll * G_USEC_PER_SEC) : safety;
+}
+
+/* At rest until there is something to do. */
+static gboolean
+rest (SyncLive *live, GError **error)
+{
+  gint64 settle = 0;
+
+  if (!sync_watch_start (live->watch, error))
+    return FALSE;
+  if (!sync_watch_is_marked (live->watch))
+    set_status (live, SYNC_STATUS_WATCHING);
+  tell (live);
+  while (!must_disconnect (live) && live->requests->len == 0) {
+    gint64 now = g_get_monotonic_time ();
+
+    if (!sync_check (&live->engine, error))
+      return FALSE;
+    if (sync_watch_is_marked (live->watch) && settle == 0)
+      settle = now + SETTLE_TIME;
+    if ((settle > 0 && now >= settle) || now >= next_poll (live))
+      break;
+    iterate_until (live, settle > 0 ? settle : next_poll (live));
+  }
+  return TRUE;
+}
+
+/* Until it is to disconnect (TRUE) or something failed. */
+static gboolean
+follow (SyncLive *live, GError **error)
+{
+  live->watch = sync_watch_new (&live->engine);
+  set_status (live, SYNC_STATUS_SYNCING);
+  if (!run_whole (live, live->requests->len == 0, error))
+    return FALSE;
+  live->failures = 0;
+  g_clear_error (&live->error);
+  while (!must_disconnect (live)) {
+    if (!rest (live, error))
+      return FALSE;
+    if (must_disconnect (live))
+      break;
+    set_status (live, SYNC_STATUS_SYNCING);
+    if (live->requests->len > 0) {
+      if (!run_whole (live, FALSE, error))
+        return FALSE;
+    } else if (sync_watch_is_marked (live->watch)) {
+      if (!run_marked (live, error))
+        return FALSE;
+    } else if (!run_whole (live, TRUE, error)) {
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* --- failing --------------------------------------------------------------------------------- */
+
+static SyncResult
+result_of (const GError *error)
+{
+  if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_LOCKED))
+    return SYNC_RESULT_LOCKED;
+  if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DATABASE) ||
+      g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DISK_FULL) ||
+      g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG))
+    return SYNC_RESULT_CONFIG;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return SYNC_RESULT_PARTIAL;
+  return SYNC_RESULT_CONNECTION;
+}
+
+static void
+plan_next_try (SyncLive *live)
+{
+  guint delay = MIN (LAST_DELAY, FIRST_DELAY << MIN (live->failures, 10));
+
+  live->failures++;
+  live->next_try =
+      g_get_monotonic_time () + (gint64)(delay * g_random_double_range (0.7, 1.3) * G_USEC_PER_SEC);
+}
+
+static void
+take_failure (SyncLive *live, GError *error)
+{
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+    g_error_free (error);
+    return;
+  }
+  g_clear_error (&live->error);
+  live->error = error;
+  g_clear_error (&live->engine.fatal);
+  if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_KEYRING))
+    live->status = live->keyring_locked ? SYNC_STATUS_KEYRING_LOCKED : SYNC_STATUS_AUTH_FAILED;
+  else if (g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_AUTH))
+    live->status = SYNC_STATUS_AUTH_FAILED;
+  else
+    live->status = imapsync_error_is_transient (error) ? SYNC_STATUS_OFFLINE : SYNC_STATUS_ERROR;
+  if (live->status == SYNC_STATUS_OFFLINE || live->status == SYNC_STATUS_ERROR)
+    plan_next_try (live);
+  g_warning ("%s", error->message);
+  tell (live);
+}
+
+static SyncResult
+run_once (SyncLive *live)
+{
+  GError *error = NULL;
+  guint held = 0;
+
+  set_status (live, SYNC_STATUS_SYNCING);
+  if (connect_both (live, &error) && run_whole (live, TRUE, &error))
+    held = sync_tell_holds (&live->engine);
+  disconnect_both (live);
+  if (error != NULL) {
+    SyncResult result = live->engine.stopping ? SYNC_RESULT_PARTIAL : result_of (error);
+
+    if (!live->engine.stopping)
+      g_warning ("%s", error->message);
+    g_error_free (error);
+    return result;
+  }
+  return held > 0 || live->engine.incomplete ? SYNC_RESULT_PARTIAL : SYNC_RESULT_OK;
+}
+
+static SyncResult
+run_on (SyncLive *live)
+{
+  while (wait_until_allowed (live)) {
+    GError *error = NULL;
+
+    set_status (live, SYNC_STATUS_CONNECTING);
+    if (connect_both (live, &error))
+      follow (live, &error);
+    disconnect_both (live);
+    if (error != NULL) {
+      finish_requests (live, live->requests, error);
+      take_failure (live, error);
+    }
+  }
+  return SYNC_RESULT_OK;
+}
+
+SyncResult
+sync_live_run (SyncLive *live)
+{
+  SyncEngine *engine = &live->engine;
+  g_autoptr (GError) error = NULL;
+  SyncResult result;
+
+  engine->store = sync_live_open_store (live->config, &error);
+  if (engine->store == NULL) {
+    g_warning ("%s", error->message);
+    live->status = SYNC_STATUS_ERROR;
+    live->error = g_steal_pointer (&error);
+    tell (live);
+    return result_of (live->error);
+  }
+  engine->flags = store_flags (engine->store);
+  live->paused = sync_live_load_pause (engine->store, &live->paused_until);
+  recount (live);
+  result = live->mode == SYNC_STAY ? run_on (live) : run_once (live);
+  g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
+  g_clear_error (&engine->fatal);
+  g_clear_pointer (&engine->store, store_close);
+  return result;
+}
+
+/* --- being told ------------------------------------------------------------------------------ */
+
+SyncLive *
+sync_live_new (AccountConfig *config, GMainContext *context, SyncMode mode, char **mailboxes,
+               const SyncLiveFuncs *funcs, gpointer data)
+{
+  SyncLive *live = g_new0 (SyncLive, 1);
+
+  live->config = config;
+  live->mode = mode;
+  live->mailboxes = mailboxes != NULL && mailboxes[0] != NULL ? g_strdupv (mailboxes) : NULL;
+  live->funcs = *funcs;
+  live->data = data;
+  live->requests = g_ptr_array_new_with_free_func (request_free);
+  live->status = SYNC_STATUS_CONNECTING;
+  live->engine.config = config;
+  live->engine.context = context;
+  live->engine.progress = on_progress;
+  live->engine.progress_data = live;
+  live->engine.conflict = on_conflict;
+  live->engine.resolved = on_resolved;
+  live->engine.conflict_data = live;
+  return live;
+}
+
+void
+sync_live_free (SyncLive *live)
+{
+  if (live == NULL)
+    return;
+  g_ptr_array_unref (live->requests);
+  g_clear_error (&live->error);
+  g_strfreev (live->mailboxes);
+  account_config_free (live->config);
+  g_free (live);
+}
+
+void
+sync_live_stop (SyncLive *live)
+{
+  live->engine.stopping = TRUE;
+}
+
+void
+sync_live_sync (SyncLive *live, char **mailboxes, gboolean repair, gpointer request)
+{
+  Request *entry = g_new0 (Request, 1);
+
+  entry->mailboxes = mailboxes;
+  entry->repair = repair;
+  entry->tag = request;
+  g_ptr_array_add (live->requests, entry);
+  live->kicked = TRUE;
+  if (live->paused) {
+    g_autoptr (GError) error = g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+                                            "the account %s is paused", live->config->id);
+
+    live->kicked = FALSE;
+    memset (&live->report, 0, sizeof live->report);
+    finish_requests (live, live->requests, error);
+  }
+}
+
+void
+sync_live_pause (SyncLive *live, gint64 until)
+{
+  live->paused = TRUE;
+  live->paused_until = until;
+  sync_live_save_pause (live->engine.store, TRUE, until);
+  live->engine.interrupted = TRUE;
+  tell (live);
+}
+
+void
+sync_live_resume (SyncLive *live)
+{
+  if (!live->paused)
+    return;
+  live->paused = FALSE;
+  live->paused_until = 0;
+  live->kicked = TRUE;
+  sync_live_save_pause (live->engine.store, FALSE, 0);
+  tell (live);
+}
+
+void
+sync_live_network (SyncLive *live, gboolean available)
+{
+  live->no_network = !available;
+  live->engine.interrupted |= must_disconnect (live);
+  if (available && live->status == SYNC_STATUS_OFFLINE) {
+    live->failures = 0;
+    live->next_try = 0;
+  }
+}
+
+void
+sync_live_sleep (SyncLive *live, gboolean sleeping)
+{
+  live->sleeping = sleeping;
+  live->engine.interrupted |= sleeping;
+  if (!sleeping) {
+    live->failures = 0;
+    live->next_try = 0;
+  }
+}
+
+void
+sync_live_set_password (SyncLive *live, Side side, const char *password, gboolean locked)
+{
+  ServerSettings *server = live->config->server[side];
+
+  live->password_answered[side] = TRUE;
+  live->keyring_locked |= locked;
+  if (password == NULL)
+    return;
+  if (server->password != NULL)
+    explicit_bzero (server->password, strlen (server->password));
+  g_free (server->password);
+  server->password = g_strdup (password);
+  /* It came unasked for: somebody unlocked the keyring or stored another one. */
+  if (live->status == SYNC_STATUS_KEYRING_LOCKED || live->status == SYNC_STATUS_AUTH_FAILED)
+    live->kicked = TRUE;
+}
+
+GPtrArray *
+sync_live_conflicts (SyncLive *live, GError **error)
+{
+  return sync_live_load_conflicts (&live->engine, error);
+}
+
+gboolean
+sync_live_resolve (SyncLive *live, guint64 id, const char *choice, GError **error)
+{
+  gboolean again = FALSE, gone = FALSE;
+
+  if (!sync_live_choose (&live->engine, id, choice, &again, &gone, error))
+    return FALSE;
+  if (gone)
+    on_resolved (&live->engine, (gint64)id, live);
+  if (again)
+    sync_live_sync (live, NULL, FALSE, NULL);
+  recount (live);
+  tell (live);
+  return TRUE;
+}
