@@ -189,18 +189,18 @@ decide_half_new (TreeContext *tree, const TreePlace *place)
                                                                                    : TREE_LEAVE;
 }
 
-/* Below a mailbox that is on its way through a swap: it has no name of its own yet. */
+/* Below a mailbox in the middle of a swap that is not to be finished now: it has no name yet. */
 static gboolean
 is_on_the_way (const TreeContext *tree, const TreePlace *place)
 {
-  g_autoptr (GString) above = g_string_new (place->name);
+  g_autoptr (GString) above = g_string_new (place != NULL ? place->name : "");
 
-  if (!tree_name_is_step (place->name))
+  if (!tree_name_is_step (above->str))
     return FALSE;
   while (tree_name_parent (above)) {
     const TreePlace *parent = tree_place_at (tree, place->side, above->str);
 
-    if (parent != NULL && parent->entity->saved != NULL && tree_name_is_step (above->str))
+    if (parent != NULL && parent->entity->fate != TREE_KEEP && tree_name_is_step (above->str))
       return TRUE;
   }
   return FALSE;
@@ -217,7 +217,7 @@ decide_new (TreeContext *tree, const TreeEntity *entity)
     return TREE_KEEP;
   if (place == NULL)
     place = entity->place[SIDE_REMOTE];
-  if (place->listed->unusable || is_on_the_way (tree, place) ||
+  if (place->listed->unusable ||
       tree_is_shared_name (tree, side_other (place->side), place->name) ||
       (place->shared && !place->listed->subscribed))
     return TREE_LEAVE;
@@ -358,4 +358,12 @@ tree_decide (TreeContext *tree)
       entity->fate = TREE_LEAVE;
   }
   decide_deletions (tree);
+  for (guint i = 0; i < tree->entities->len; i++) {
+    TreeEntity *entity = g_ptr_array_index (tree->entities, i);
+
+    if (entity->saved == NULL && entity->fate == TREE_KEEP &&
+        (is_on_the_way (tree, entity->place[SIDE_LOCAL]) ||
+         is_on_the_way (tree, entity->place[SIDE_REMOTE])))
+      entity->fate = TREE_LEAVE;
+  }
 }

@@ -195,16 +195,15 @@ proved_by_messages (TreeContext *tree, TreeEntity *entity, TreePlace *place)
       (node->highestmodseq != 0 && node->highestmodseq < entity->saved->side[side].highestmodseq))
     return FALSE;
   answer = tree_ask (tree, TREE_ASK_IDENTITY, side, place->name, entity->saved->id);
+  /* Two of them, the old one only hidden from LIST, would be a copy and no rename. */
+  if (answer == TREE_ANSWER_YES && tree_place_at (tree, side, entity->saved->name) == NULL &&
+      tree_ask (tree, TREE_ASK_EXISTS, side, entity->saved->name, entity->saved->id) !=
+          TREE_ANSWER_NO)
+    answer = TREE_ANSWER_UNKNOWN;
   if (answer == TREE_ANSWER_NONE || answer == TREE_ANSWER_UNKNOWN) {
     entity->maybe_elsewhere[side] = TRUE;
     place->unsure = TRUE;
   }
-  /* Two of them, the old one only hidden from LIST, would be a copy and no rename. */
-  if (answer == TREE_ANSWER_YES && entity->home[side] == TREE_HOME_EMPTY &&
-      tree_place_at (tree, side, entity->saved->name) == NULL &&
-      tree_ask (tree, TREE_ASK_EXISTS, side, entity->saved->name, entity->saved->id) ==
-          TREE_ANSWER_YES)
-    return FALSE;
   return answer == TREE_ANSWER_YES;
 }
 
@@ -321,7 +320,8 @@ settle (TreeContext *tree, TreeEntity *entity, Side side)
   else if (entity->maybe_elsewhere[side])
     entity->presence[side] = TREE_UNSURE;
   else if (!free || entity->home[side] == TREE_HOME_OTHER || is_dissolved (tree, entity, side))
-    entity->presence[side] = TREE_GONE; /* someone else has the name */
+    entity->presence[side] =
+        may_be_hidden (tree, entity, side) ? TREE_UNSURE : TREE_GONE; /* it is another's name */
   else
     claim (entity, place);
 }

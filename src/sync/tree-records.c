@@ -194,6 +194,67 @@ tree_action_depends (const TreeAction *action, const TreeAction *failed)
   return concerns (action->name, failed) || concerns (action->new_name, failed);
 }
 
+static gboolean
+is_unsettled (const TreePlan *plan, gint64 id)
+{
+  for (guint i = 0; i < plan->unsettled->len; i++)
+    if (g_array_index (plan->unsettled, gint64, i) == id)
+      return TRUE;
+  return FALSE;
+}
+
+/* Half of what is recorded about a mailbox is worse than nothing, so an action depends on later
+ * ones too. */
+static gboolean
+is_void (const TreeAction *action, const GPtrArray *failed)
+{
+  for (guint i = 0; i < failed->len; i++)
+    if (tree_action_depends (action, g_ptr_array_index (failed, i)))
+      return TRUE;
+  return FALSE;
+}
+
+void
+tree_plan_settle (TreePlan *plan, GPtrArray *failed)
+{
+  gboolean again;
+
+  do {
+    again = FALSE;
+    for (guint i = 0; i < plan->actions->len; i++) {
+      TreeAction *action = g_ptr_array_index (plan->actions, i);
+
+      if (is_on_server (action->kind) || g_ptr_array_find (failed, action, NULL) ||
+          !is_void (action, failed))
+        continue;
+      g_ptr_array_add (failed, action);
+      again = TRUE;
+    }
+  } while (again);
+  for (guint i = 0; i < failed->len; i++) {
+    gint64 id = ((const TreeAction *)g_ptr_array_index (failed, i))->saved_id;
+
+    if (id != 0 && !is_unsettled (plan, id))
+      g_array_append_val (plan->unsettled, id);
+  }
+}
+
+gboolean
+tree_plan_keeps_intent (const TreePlan *plan, const GPtrArray *failed, const TreeAction *intent)
+{
+  if (intent->saved_id != 0)
+    return is_unsettled (plan, intent->saved_id);
+  for (guint i = 0; i < failed->len; i++) {
+    const TreeAction *action = g_ptr_array_index (failed, i);
+
+    if (action->saved_id == 0 &&
+        (strcmp (action->name, intent->name) == 0 ||
+         (intent->new_name != NULL && strcmp (action->name, intent->new_name) == 0)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 void
 tree_add_conflict (GPtrArray *conflicts, const char *kind, const char *name, Side side,
                    const char *reason)

@@ -77,32 +77,6 @@ is_absolute (TreeContext *tree, const TreePlace *place)
   return tree_fact (tree, TREE_FACT_ABSOLUTE, place->side, 0, place->name, NULL) != 0;
 }
 
-/* A new one that an interrupted pass moved out of the way: where it was going. */
-static const char *
-intended_name (TreeContext *tree, const TreePlace *place)
-{
-  g_autoptr (GPtrArray) names =
-      tree_name_is_step (place->name) ? tree_intended_names (tree, place->side, place->name) : NULL;
-
-  return names != NULL ? tree_intern (tree, g_ptr_array_index (names, names->len - 1))
-                       : place->name;
-}
-
-static const char *
-follow (TreeContext *tree, const TreeEntity *entity)
-{
-  Side side = entity->place[SIDE_LOCAL] != NULL ? SIDE_LOCAL : SIDE_REMOTE;
-
-  if (entity->saved != NULL)
-    side = (Side)entity->leads;
-  if (is_absolute (tree, entity->place[side]))
-    return entity->place[side]->name;
-  if (entity->saved == NULL &&
-      strcmp (intended_name (tree, entity->place[side]), entity->place[side]->name) != 0)
-    return intended_name (tree, entity->place[side]);
-  return relocate (tree, side, entity->place[side]->name);
-}
-
 static gboolean
 is_free_for (const TreeContext *tree, const TreeEntity *entity, const char *name)
 {
@@ -124,7 +98,7 @@ leave_step (TreeContext *tree, const TreeEntity *entity, const char *name)
 {
   const char *free = name;
 
-  if (!is_free_for (tree, entity, free))
+  if (!is_free_for (tree, entity, free) && entity->saved != NULL)
     free = entity->saved->name;
   for (guint i = 2; !is_free_for (tree, entity, free); i++) {
     g_autofree char *other = g_strdup_printf ("%s-%u", name, i);
@@ -132,6 +106,41 @@ leave_step (TreeContext *tree, const TreeEntity *entity, const char *name)
     free = tree_intern (tree, other);
   }
   return free;
+}
+
+/* A new one that an interrupted pass moved out of the way: where it was going. */
+static const char *
+intended_name (TreeContext *tree, const TreePlace *place)
+{
+  g_autoptr (GPtrArray) names =
+      tree_name_is_step (place->name) ? tree_intended_names (tree, place->side, place->name) : NULL;
+
+  return names != NULL ? tree_intern (tree, g_ptr_array_index (names, names->len - 1))
+                       : place->name;
+}
+
+static const char *
+last_level (const char *name)
+{
+  const char *separator = strrchr (name, TREE_SEPARATOR);
+
+  return separator != NULL ? separator + 1 : name;
+}
+
+static const char *
+follow (TreeContext *tree, const TreeEntity *entity)
+{
+  Side side = entity->place[SIDE_LOCAL] != NULL ? SIDE_LOCAL : SIDE_REMOTE;
+  const TreePlace *place;
+  const char *name;
+
+  if (entity->saved != NULL)
+    side = (Side)entity->leads;
+  place = entity->place[side];
+  name = entity->saved == NULL ? intended_name (tree, place) : place->name;
+  if (is_absolute (tree, place))
+    return tree_name_is_step (name) ? leave_step (tree, entity, last_level (name)) : name;
+  return strcmp (name, place->name) == 0 ? relocate (tree, side, name) : name;
 }
 
 static gboolean

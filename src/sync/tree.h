@@ -108,19 +108,16 @@ typedef enum {
 } TreeActionKind;
 
 /* How a plan is carried out. One transaction records every action on a server (R9), in this order;
- * they are done, in this order on each side; one transaction does what is planned for the saved
- * tree, in this order (names are unique at each step), and removes the intents. Killed before that,
- * the next run passes them in TreeInput.intents, the older ones first.
+ * they are done, in this order on each side. An action that fails takes those with it that depend
+ * on it (tree_action_depends()); what the server refused for good goes into TreeInput.refused of
+ * the next call. Then tree_plan_settle() says what of the rest can be recorded: one transaction
+ * does that, in this order (names are unique at each step), and removes all intents but those that
+ * tree_plan_keeps_intent(): half a swap, or messages that were expunged before a DELETE that
+ * failed, are nobody's wish. Intents that are left, of a pass that was killed or not, go into
+ * TreeInput.intents of the next call, the older ones first.
  *
- * An action that fails takes those with it that depend on it (tree_action_depends()); what the
- * server refused for good goes into TreeInput.refused of the next call. The intents of a mailbox
- * (the same saved_id; the same name where that is 0) of whose actions one was not done, or that is
- * in TreePlan.unsettled, stay too: half a swap, or messages that were expunged before a DELETE that
- * failed, are nobody's wish.
- *
- * Messages are then synchronized only in saved mailboxes that are neither in TreePlan.unsettled nor
- * the saved_id of an action that failed: others' names may stand for another mailbox on one side.
- */
+ * Messages are then synchronized only in saved mailboxes that are not in TreePlan.unsettled: the
+ * names of others may stand for another mailbox on one side. */
 typedef struct {
   TreeActionKind kind;
   Side side; /* of the effect; not for TREE_SAVE, TREE_FORGET, TREE_RESET */
@@ -133,8 +130,8 @@ typedef struct {
 
 void tree_action_free (TreeAction *action);
 
-/* Is @action, which comes later in the plan, void because @failed was not done? What depends on
- * @action then is void too. */
+/* Is the command @action, which comes later in the plan, void because @failed was not done? What
+ * depends on @action then is void too. */
 gboolean tree_action_depends (const TreeAction *action, const TreeAction *failed);
 
 typedef struct {
@@ -156,6 +153,14 @@ typedef struct {
 } TreePlan;
 
 void tree_plan_free (TreePlan *plan);
+
+/* After the commands: adds to @failed (TreeAction, not owned) what cannot be recorded because of
+ * it, wherever it stands in the plan, and to @plan->unsettled the mailboxes concerned. */
+void tree_plan_settle (TreePlan *plan, GPtrArray *failed);
+
+/* After that: whether @intent, of this pass or of an older one, is not to be removed yet. */
+gboolean
+tree_plan_keeps_intent (const TreePlan *plan, const GPtrArray *failed, const TreeAction *intent);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (TreePlan, tree_plan_free)
 
 typedef struct {
