@@ -28,93 +28,7 @@ typedef struct {
   gboolean crashed; /* nothing is heard any more */
 } Run;
 
-/* --- the database ---------------------------------------------------------------------------- */
-
-void
-model_database_init (Model *m)
-{
-  m->db.pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
-  m->db.intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
-  m->db.holds = g_ptr_array_new_with_free_func ((GDestroyNotify)store_hold_free);
-}
-
-void
-model_database_clear (Model *m)
-{
-  g_array_unref (m->db.pairs);
-  g_ptr_array_unref (m->db.intents);
-  g_ptr_array_unref (m->db.holds);
-}
-
-static StorePair *
-find_pair (Model *m, Side side, guint32 uid)
-{
-  for (guint i = 0; i < m->db.pairs->len; i++) {
-    StorePair *pair = &g_array_index (m->db.pairs, StorePair, i);
-
-    if (pair->uid[side] == uid)
-      return pair;
-  }
-  return NULL;
-}
-
-guint32
-model_partner (Model *m, Side side, guint32 uid)
-{
-  const StorePair *pair = find_pair (m, side, uid);
-
-  return pair != NULL ? pair->uid[side_other (side)] : 0;
-}
-
-static void
-insert_pair (Model *m, const StorePair *pair)
-{
-  guint at = 0;
-
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (find_pair (m, side, pair->uid[side]) != NULL)
-      model_fail (m, "%s %u is paired twice", side_name (side), pair->uid[side]);
-  }
-  while (at < m->db.pairs->len &&
-         g_array_index (m->db.pairs, StorePair, at).uid[SIDE_LOCAL] < pair->uid[SIDE_LOCAL])
-    at++;
-  g_array_insert_vals (m->db.pairs, at, pair, 1);
-  m->db.writes++;
-  model_trace (m, "  database: pair %u=%u (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
-               model_text (model_bits (pair->flags)));
-}
-
-static void
-delete_pair (Model *m, const StorePair *pair)
-{
-  StorePair *known = find_pair (m, SIDE_LOCAL, pair->uid[SIDE_LOCAL]);
-
-  if (known == NULL || known->uid[SIDE_REMOTE] != pair->uid[SIDE_REMOTE]) {
-    model_fail (m, "pair %u=%u is deleted, but not there", pair->uid[SIDE_LOCAL],
-                pair->uid[SIDE_REMOTE]);
-    return;
-  }
-  model_trace (m, "  database: no pair %u=%u", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
-  g_array_remove_index (m->db.pairs, known - &g_array_index (m->db.pairs, StorePair, 0));
-  m->db.writes++;
-}
-
-static void
-set_flags (Model *m, const SyncFlagChange *change, FlagsId flags)
-{
-  StorePair *pair = find_pair (m, SIDE_LOCAL, change->uid[SIDE_LOCAL]);
-
-  if (pair == NULL || pair->uid[SIDE_REMOTE] != change->uid[SIDE_REMOTE]) {
-    model_fail (m, "flags of %u=%u, which is no pair", change->uid[SIDE_LOCAL],
-                change->uid[SIDE_REMOTE]);
-    return;
-  }
-  if (pair->flags != flags)
-    model_trace (m, "  database: %u=%u agreed (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
-                 model_text (model_bits (flags)));
-  pair->flags = flags;
-  m->db.writes++;
-}
+/* --- holds and intents ------------------------------------------------------------------------ */
 
 static StoreHold *
 find_hold (GPtrArray *holds, Side side, guint32 uid)
@@ -486,14 +400,14 @@ write_plan (Run *run)
     m->db.writes++;
   }
   for (guint i = 0; i < plan->forget->len; i++)
-    delete_pair (m, &g_array_index (plan->forget, StorePair, i));
+    model_pair_delete (m, &g_array_index (plan->forget, StorePair, i));
   for (guint i = 0; i < plan->pairs->len; i++)
-    insert_pair (m, &g_array_index (plan->pairs, StorePair, i));
+    model_pair_insert (m, &g_array_index (plan->pairs, StorePair, i));
   for (guint i = 0; i < plan->flags->len; i++) {
     const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
     gboolean sends = change->send[SIDE_LOCAL] || change->send[SIDE_REMOTE];
 
-    set_flags (m, change, sends ? change->base : change->agreed);
+    model_pair_set_flags (m, change, sends ? change->base : change->agreed);
   }
   for (Side side = 0; side < N_SIDES; side++) {
     UidIter iter;
@@ -572,7 +486,7 @@ do_flags (Run *run, const Effect *effect)
   m->db.refused[side] = model_flags (model_bits (m->db.refused[side]) | dropped);
   change->send[side] = FALSE;
   if (!change->send[side_other (side)])
-    set_flags (m, change, change->agreed);
+    model_pair_set_flags (m, change, change->agreed);
 }
 
 static void
@@ -607,7 +521,7 @@ do_append (Run *run, const Effect *effect)
       return;
     m->db.refused[effect->side] = model_flags (model_bits (m->db.refused[effect->side]) | dropped);
     if (m->server[effect->side].appenduid)
-      insert_pair (m, &pair);
+      model_pair_insert (m, &pair);
     else
       run->unconfirmed = TRUE;
   }
@@ -634,7 +548,7 @@ do_expunge (Run *run, const Effect *effect)
     model_expunge (m, effect->side, pair->uid[effect->side]);
   }
   if (!run->crashed)
-    delete_pair (m, pair);
+    model_pair_delete (m, pair);
 }
 
 /* Two connections: each in its order, both at once. After a crash what was sent already may still

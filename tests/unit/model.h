@@ -145,11 +145,18 @@ void model_disrupts (Model *m);
 /* Between two effects. TRUE: crashed. */
 gboolean model_boundary (Model *m);
 
-/* --- the engine --- */
+/* --- the engine's database --- */
 
 void model_database_init (Model *m);
 void model_database_clear (Model *m);
+StorePair *model_pair (Model *m, Side side, guint32 uid);
 /* The UID it is paired to; 0: none. */
 guint32 model_partner (Model *m, Side side, guint32 uid);
-/* One run of the engine. TRUE when it came to rest, in at most five passes. */
+void model_pair_insert (Model *m, const StorePair *pair);
+void model_pair_delete (Model *m, const StorePair *pair);
+void model_pair_set_flags (Model *m, const SyncFlagChange *change, FlagsId flags);
+
+/* --- the engine --- */
+
+/* One run. TRUE when it came to rest, in at most five passes. */
 gboolean model_run (Model *m);

@@ -9,10 +9,10 @@
  * and lost indexes at every instant, then silence. In the silence one run must make both sides
  * equal with nothing lost, doubled or undone, and the next must find nothing to do.
  *
- * IMAPSYNC_MODEL_CASES=N  that many stories (default 20000)
+ * IMAPSYNC_MODEL_CASES=N  that many stories (default 50000)
  * IMAPSYNC_MODEL_SEED=N   this one alone, told in full */
 
-#define DEFAULT_CASES 20000
+#define DEFAULT_CASES 50000
 
 /* --- a story's beginning --- */
 
