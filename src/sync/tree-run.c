@@ -261,6 +261,16 @@ write_intents (TreeRun *run)
   return store_commit (engine->store, &engine->fatal);
 }
 
+/* It may have been listed as the \NonExistent parent of others. */
+static void
+note_created (TreeRun *run, const TreeAction *action)
+{
+  TreeNode *node = find_node (run->trees[action->side], action->name);
+
+  if (node != NULL)
+    node->selectable = TRUE;
+}
+
 typedef struct {
   TreeRun *run;
   TreeAction *action;
@@ -274,6 +284,8 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
   SyncEngine *engine = doing->run->engine;
   g_autofree char *display = NULL;
 
+  if (error == NULL && action->kind == TREE_CREATE)
+    note_created (doing->run, action);
   if (error == NULL || tagged == NULL || action->kind == TREE_UNSUBSCRIBE)
     return;
   if (action->kind == TREE_CREATE && tagged->code.type == IMAP_CODE_ALREADYEXISTS)
