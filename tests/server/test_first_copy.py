@@ -82,6 +82,16 @@ class PipesToImaps(_Copy):
         self.copy(60)
 
 
+class FilteredTunnel(_Copy):
+    formats, links = ("mdbox", "maildir"), ("tunnel", "imap")
+
+    def test_a_tunnel_through_other_programs(self):
+        "a pipeline of ordinary programs, which know nothing of non-blocking descriptors, is a tunnel, too"
+        self.account.local["command"] = f"cat | {self.account.local['command']} | cat"
+        self.account.write()
+        self.copy(200)
+
+
 class OtherDelimiter(_Copy):
     """A dot between the levels on one side, a slash on the other."""
 
