@@ -454,6 +454,16 @@ on_greeting (ImapSession *session, const ImapResponse *response)
   }
 }
 
+gboolean
+login_broken_off (ImapSession *session)
+{
+  if (session->bye == NULL)
+    return FALSE;
+  session_fail_printf (session, IMAPSYNC_ERROR_REFUSED, "the server broke off the login: %s",
+                       session->bye);
+  return TRUE;
+}
+
 void
 login_untagged (ImapSession *session, const ImapResponse *response)
 {
@@ -465,12 +475,16 @@ login_untagged (ImapSession *session, const ImapResponse *response)
   }
   switch (response->type) {
   case IMAP_RESPONSE_BYE:
+    /* A NO may follow, which would say that the password is wrong. */
+    g_free (session->bye);
+    session->bye = servers_words (response);
+    if (session->auth == NULL)
+      login_broken_off (session);
+    break;
   case IMAP_RESPONSE_BAD:
     words = servers_words (response);
-    session_fail_printf (session,
-                         response->type == IMAP_RESPONSE_BYE ? IMAPSYNC_ERROR_REFUSED
-                                                             : IMAPSYNC_ERROR_PROTOCOL,
-                         "the server broke off the login: %s", words);
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server did not understand the login: %s", words);
     break;
   case IMAP_RESPONSE_ENABLED:
     for (gsize i = 0; i < response->n_words; i++)
@@ -509,8 +523,10 @@ on_connected (Transport *transport, const GError *error, gpointer data)
 void
 login_connect (ImapSession *session)
 {
+  g_main_context_push_thread_default (session->context);
   session->transport = transport_new (session->server, session->pipes);
   transport_connect (session->transport, on_connected, session);
+  g_main_context_pop_thread_default (session->context);
 }
 
 gboolean

@@ -119,6 +119,7 @@ struct _ImapSession {
   gboolean qresync_enabled;
   guint login_pending;
   ImapAuth *auth;
+  char *bye; /* came while the login was not answered yet */
 };
 
 /* session.c */
@@ -163,6 +164,8 @@ void login_connect (ImapSession *session);
 void login_untagged (ImapSession *session, const ImapResponse *response);
 void login_continue (ImapSession *session, Entry *entry);
 void login_set_capabilities (ImapSession *session, const char *const *words, gsize n_words);
+/* After a BYE: ends the session, TRUE. */
+gboolean login_broken_off (ImapSession *session);
 /* What came is no greeting: TRUE if the tunnel is tried again over pipes. */
 gboolean login_try_pipes (ImapSession *session);
 

@@ -369,6 +369,9 @@ on_response (ImapSession *session, const ImapResponse *response)
 {
   if (session_is_traced ())
     session_trace (session, 'S', "%s", imap_parser_line (session->parser));
+  /* RFC 9051, section 7.1: to be shown to the user. */
+  if (response->code.type == IMAP_CODE_ALERT && response->type != IMAP_RESPONSE_BAD)
+    g_warning ("%s: the server says: %.*s", session->name, MAX_FOREIGN_TEXT, response->text);
   if (response->tag != NULL)
     on_tagged (session, response);
   else if (response->type == IMAP_RESPONSE_CONTINUATION)
@@ -420,7 +423,8 @@ consume (ImapSession *session, const guint8 *bytes, gsize length)
       break;
     case IMAP_PARSER_ERROR:
       if (!login_try_pipes (session))
-        session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL, "%s", error->message);
+        session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL, "%c%s",
+                             g_ascii_tolower (error->message[0]), error->message + 1);
       return;
     }
   }
@@ -432,7 +436,7 @@ on_explained (Transport *transport, const GError *error, gpointer data)
   ImapSession *session = data;
 
   session_hold (session);
-  if (!login_try_pipes (session))
+  if (!login_broken_off (session) && !login_try_pipes (session))
     session_fail (session, g_error_copy (error));
   session_release (session);
 }

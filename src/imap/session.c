@@ -302,6 +302,7 @@ session_free (ImapSession *session)
   g_string_free (session->auth_names, TRUE);
   output_free (session->output);
   g_free (session->buffer);
+  g_free (session->bye);
   g_clear_error (&session->write_error);
   g_clear_error (&session->end_error);
   g_clear_error (&session->error);

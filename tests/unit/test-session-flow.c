@@ -327,7 +327,7 @@ test_callbacks_may_close (void)
 
   fixture_init (&fixture);
   fixture.on_untagged = close_in_callback;
-  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS: * 1 EXISTS\nS: * 2 EXISTS\nS: a2 OK done\nEOF");
+  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS- * 1 EXISTS|* 2 EXISTS|a2 OK done|\nEOF");
   queue (&fixture, "NOOP", &reply);
   run_until (fixture.closed > 0);
   g_assert_cmpstr (fixture.events->str, ==, "exists 1\n");
@@ -346,7 +346,7 @@ test_callbacks_may_drop_the_session (void)
 
   fixture_init (&fixture);
   fixture.on_untagged = drop_in_callback;
-  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS: * 1 EXISTS\nS: * 2 EXISTS\nS: a2 OK done\nEOF");
+  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS- * 1 EXISTS|* 2 EXISTS|a2 OK done|\nEOF");
   queue (&fixture, "NOOP", &reply);
   run_until (fixture.session == NULL);
   g_assert_cmpstr (fixture.events->str, ==, "exists 1\n");
@@ -402,6 +402,14 @@ test_close_calls_nothing_from_inside (void)
   fixture_clear (&fixture);
 }
 
+/* IDLE has no destroy function. */
+static void
+idle_clear (Reply *idle)
+{
+  idle->destroyed = idle->calls;
+  reply_clear (idle);
+}
+
 static void
 test_idle_ends_for_a_command (void)
 {
@@ -427,20 +435,19 @@ test_idle_ends_for_a_command (void)
   g_assert_no_error (idle.error);
   reply_clear (&after);
   reply_clear (&before);
-  memset (&idle, 0, sizeof idle);
+  idle_clear (&idle);
 
   /* Ended before it began: DONE all the same waits for "+". */
   imap_session_idle (fixture.session, on_reply, &idle);
   imap_session_idle_done (fixture.session);
   run_until (idle.calls > 0);
   g_assert_no_error (idle.error);
-  memset (&idle, 0, sizeof idle);
+  idle_clear (&idle);
 
   imap_session_idle (fixture.session, on_reply, &idle);
   run_until (idle.calls > 0);
   g_assert_error (idle.error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_COMMAND);
-  g_clear_error (&idle.error);
-  g_free (idle.text);
+  idle_clear (&idle);
   fixture_clear (&fixture);
 }
 
@@ -459,7 +466,7 @@ test_silence_is_right_while_idle (void)
   run_until (fixture.events->len > 0);
   imap_session_idle_done (fixture.session);
   fixture_run_error (&fixture, IMAPSYNC_ERROR_TIMEOUT, "IDLE");
-  g_clear_error (&idle.error);
+  idle_clear (&idle);
   fixture_clear (&fixture);
 }
 

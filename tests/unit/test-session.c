@@ -141,6 +141,90 @@ test_login_is_tried_once (void)
 }
 
 static void
+test_bye_in_the_login (void)
+{
+  expect_error ("S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello\n"
+                "C: a1 AUTHENTICATE PLAIN AHVzZXIAc2VjcmV0\nS: * BYE overloaded\n",
+                IMAPSYNC_ERROR_REFUSED, "overloaded");
+  expect_error ("S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] hello\n"
+                "C: a1 AUTHENTICATE PLAIN AHVzZXIAc2VjcmV0\nS: * BYE that was wrong\n"
+                "S: a1 NO [AUTHENTICATIONFAILED] wrong password\n",
+                IMAPSYNC_ERROR_AUTH, "wrong password");
+  expect_error ("S: * OK hello\nC: a1 CAPABILITY\nS: * BYE overloaded\nEOF", IMAPSYNC_ERROR_REFUSED,
+                "overloaded");
+}
+
+static void
+test_alerts_are_shown (void)
+{
+  Fixture fixture;
+  Reply reply = {0};
+
+  fixture_init (&fixture);
+  fixture_start (&fixture,
+                 PREAUTH "C: a2 NOOP\nS: * OK [ALERT] disk nearly full\nS: a2 OK done\nEOF");
+  g_test_expect_message ("imapsync-imap", G_LOG_LEVEL_WARNING, "*says: disk nearly full");
+  queue (&fixture, "NOOP", &reply);
+  run_until (reply.calls > 0);
+  g_test_assert_expected_messages ();
+  reply_clear (&reply);
+  fixture_clear (&fixture);
+}
+
+static void
+test_a_context_of_its_own (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  Fixture fixture;
+  Reply reply = {0};
+
+  fixture_init (&fixture);
+  g_main_context_push_thread_default (context);
+  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS: a2 OK done\nEOF");
+  g_main_context_pop_thread_default (context);
+  queue (&fixture, "NOOP", &reply);
+  while (reply.calls == 0)
+    g_main_context_iteration (context, TRUE);
+  g_assert_no_error (reply.error);
+  reply_clear (&reply);
+  fixture_clear (&fixture);
+}
+
+/* After each number of iterations: closed, or dropped. */
+static void
+test_it_may_end_at_any_moment (void)
+{
+  for (guint i = 0; i < 60; i++) {
+    const gboolean drop = i % 2 == 1;
+    Fixture fixture;
+    Reply reply = {0};
+
+    fixture_init (&fixture);
+    fixture.script.any_end = TRUE;
+    fixture_start (&fixture, "S: * OK hello\nC: a1 CAPABILITY\n"
+                             "S: * CAPABILITY IMAP4rev1 AUTH=PLAIN\nS: a1 OK done\n"
+                             "C: a2 AUTHENTICATE PLAIN\nS: + \nC: AHVzZXIAc2VjcmV0\n"
+                             "S: a2 OK [CAPABILITY " CAPS "] in\nC: a3 ENABLE QRESYNC\n"
+                             "S: * ENABLED QRESYNC\nS: a3 OK done\nC: a4 NOOP\nS: a4 OK done\n"
+                             "EOF");
+    queue (&fixture, "NOOP", &reply);
+    for (guint j = 0; j < i; j++)
+      g_main_context_iteration (NULL, j % 8 != 7 && reply.calls == 0);
+    if (drop) {
+      g_clear_pointer (&fixture.session, imap_session_unref);
+      g_assert_cmpuint (reply.destroyed, ==, 1);
+      reply.calls = 1;
+    } else {
+      imap_session_close (fixture.session);
+      run_until (fixture.closed > 0);
+      g_assert_cmpuint (reply.calls, ==, 1);
+    }
+    reply_clear (&reply);
+    fixture_clear (&fixture);
+  }
+}
+
+static void
 test_no_credentials_where_none_may_be (void)
 {
   Fixture fixture;
@@ -295,6 +379,10 @@ main (int argc, char **argv)
   g_test_add_func ("/session/login-is-tried-once", test_login_is_tried_once);
   g_test_add_func ("/session/no-credentials-where-none-may-be",
                    test_no_credentials_where_none_may_be);
+  g_test_add_func ("/session/bye-in-the-login", test_bye_in_the_login);
+  g_test_add_func ("/session/alerts-are-shown", test_alerts_are_shown);
+  g_test_add_func ("/session/a-context-of-its-own", test_a_context_of_its_own);
+  g_test_add_func ("/session/it-may-end-at-any-moment", test_it_may_end_at_any_moment);
   g_test_add_func ("/session/no-server", test_no_server);
   g_test_add_func ("/session/replies-are-matched-by-tag", test_replies_are_matched_by_tag);
   g_test_add_func ("/session/what-ends-a-session", test_what_ends_a_session);
