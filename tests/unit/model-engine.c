@@ -727,7 +727,10 @@ pass (Run *run, gboolean *again)
   apply (run);
   if (run->crashed)
     return FALSE;
-  if (!run->unconfirmed && !run->plan->waiting) {
+  if (run->unconfirmed) {
+    memcpy (run->base, m->db.saved, sizeof run->base);
+    run->asked_twice = TRUE;
+  } else if (!run->plan->waiting) {
     take_numbers (run->base, run);
     g_ptr_array_set_size (m->db.intents, 0);
   }
