@@ -27,25 +27,28 @@ class Killed(ServerCase):
 
     def killed_runs(self, times, seconds):
         """Starts the run again until it was killed @times in the middle; the moments are spread so that
-        the work is not done before the last."""
+        the work is not done before the last. False: it was, because the machine is faster now."""
         r = random.Random(SEED)
-        killed = 0
-        for attempt in range(times * 3):
+        for _ in range(times):
             moment = seconds * (0.1 + 0.9 * r.random()) / (times / 3)
             result = self.account.once(kill_after=moment, plain=self.plain, timeout=300)
-            if result.status == -9:
-                killed += 1
-                if killed == times:
-                    return
-            else:
+            if result.status != -9:
                 self.assertEqual(result.status, 0, result)
-        self.fail(f"the run was over before it could be killed {times} times; only {killed}")
+                return False
+        return True
 
     def all_ten(self, fill):
         seconds = self.reference_seconds(fill)
-        fill()
-        before = self.snapshots()
-        self.killed_runs(10, seconds)
+        for attempt in range(5):
+            fill()
+            before = self.snapshots()
+            if self.killed_runs(10, seconds):
+                break
+            seconds /= 2
+            self.user += "-again"
+            self.account = self.make_account()
+        else:
+            self.fail("the run was always over before it could be killed ten times")
         self.sync(timeout=300)
         self.assertIdentical()
         self.assertNothingLostOrDoubled(before)
