@@ -96,6 +96,20 @@ compare_matches (gconstpointer a, gconstpointer b)
   return compare_numbers (x->uid[SIDE_LOCAL], y->uid[SIDE_LOCAL]);
 }
 
+/* The length of the run of equal keys that begins at @first. */
+static guint
+count_equal (const GPtrArray *sorted, guint first, Rank rank)
+{
+  guint end = first + 1;
+
+  while (end < sorted->len && compare_keys (g_ptr_array_index (sorted, first),
+                                            g_ptr_array_index (sorted, end), rank) == 0)
+    end++;
+  return end - first;
+}
+
+/* As multisets, in UID order. Where several messages look alike from outside, their text decides:
+ * a wrong pair would delete the wrong one some day. */
 static void
 match_rank (GPtrArray *left[N_SIDES], Rank rank, GArray *matches)
 {
@@ -108,16 +122,21 @@ match_rank (GPtrArray *left[N_SIDES], Rank rank, GArray *matches)
   while (i < local->len && j < remote->len) {
     const SyncIdentity *a = g_ptr_array_index (local, i), *b = g_ptr_array_index (remote, j);
     int order = compare_keys (a, b, rank);
+    guint n_local = order <= 0 ? count_equal (local, i, rank) : 0;
+    guint n_remote = order >= 0 ? count_equal (remote, j, rank) : 0;
+    gboolean is_clear = rank != RANK_MESSAGE_ID || (n_local == 1 && n_remote == 1);
 
-    if (order == 0) {
+    for (guint k = 0; is_clear && k < MIN (n_local, n_remote); k++) {
+      a = g_ptr_array_index (local, i + k);
+      b = g_ptr_array_index (remote, j + k);
       SyncMatch match = {{a->uid, b->uid}};
 
       g_array_append_val (matches, match);
       uid_set_add (matched_local, a->uid);
       uid_set_add (matched_remote, b->uid);
     }
-    i += order <= 0;
-    j += order >= 0;
+    i += n_local;
+    j += n_remote;
   }
   drop_matched (left[SIDE_LOCAL], matched_local);
   drop_matched (left[SIDE_REMOTE], matched_remote);

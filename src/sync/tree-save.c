@@ -18,13 +18,24 @@ forget_all (TreeContext *tree)
   }
 }
 
+/* Already done by a pass before. */
 static gboolean
 has_memory (const TreeSaved *saved)
 {
-  return saved->pairs > 0 || saved->side[SIDE_LOCAL].uidvalidity != 0 ||
-         saved->side[SIDE_REMOTE].uidvalidity != 0;
+  for (Side side = 0; side < N_SIDES; side++)
+    if (saved->side[side].uidnext != 0 || saved->side[side].highestmodseq != 0)
+      return TRUE;
+  return saved->pairs > 0;
 }
 
+static gboolean
+is_fresh (const TreeEntity *entity, Side side)
+{
+  return entity->fresh[side] || (entity->came_back && entity->presence[side] != TREE_PRESENT);
+}
+
+/* Not one that was merely renumbered: the pass sees that by itself, and to match its messages again
+ * it needs the pairs, whose UIDs of the other side and whose agreed flags still hold. */
 static gboolean
 is_reset (const TreeEntity *entity)
 {
@@ -33,7 +44,7 @@ is_reset (const TreeEntity *entity)
   if (entity->rematch && has_memory (entity->saved))
     return TRUE;
   return entity->fate == TREE_KEEP &&
-         (entity->came_back || entity->renumbered[SIDE_LOCAL] || entity->renumbered[SIDE_REMOTE]);
+         (is_fresh (entity, SIDE_LOCAL) || is_fresh (entity, SIDE_REMOTE));
 }
 
 static void
@@ -41,14 +52,13 @@ reset_all (TreeContext *tree)
 {
   for (guint i = 0; i < tree->entities->len; i++) {
     TreeEntity *entity = g_ptr_array_index (tree->entities, i);
+    TreeAction *action;
 
     if (!is_reset (entity))
       continue;
-    tree_add_action (tree, TREE_RESET, SIDE_LOCAL, entity, entity->saved->name, NULL);
+    action = tree_add_action (tree, TREE_RESET, SIDE_LOCAL, entity, entity->saved->name, NULL);
     for (Side side = 0; side < N_SIDES; side++)
-      if (entity->renumbered[side] && entity->fate == TREE_KEEP)
-        tree_add_conflict (tree->plan->conflicts, "uidvalidity", entity->target, side,
-                           "UIDVALIDITY changed: its messages are matched again");
+      action->fresh[side] = entity->fate == TREE_KEEP && is_fresh (entity, side);
   }
 }
 

@@ -50,6 +50,9 @@ class Adoption(StoreCase):
     def test_everything_is_there(self):
         "two servers with the same mixed content, in another order: nothing is copied"
         messages = seed.Mixer(SEED).messages(300)
+        for i, m in enumerate(messages):
+            if m.date in seed.ODD_DATES:  # some become the time of arrival, which is not the same twice
+                messages[i] = replace(m, date="07-Jul-2020 09:44:25 +0000")
         self.fill(0, "INBOX", *messages)
         random.Random(SEED).shuffle(messages)
         self.fill(1, "INBOX", *messages)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mail stores without a daemon, which can be copied, put back and damaged, and the same for the
+account's database: what servers and disks do to people, done to them here."""
+
+import itertools
+import re
+import shutil
+import sqlite3
+import types
+
+from . import place
+from .case import ServerCase
+from .dovecot import Dovecot
+from .imap import encode_name
+
+_copies = itertools.count(1)
+
+
+class Store(Dovecot):
+    """A Dovecot reached by tunnels alone: nothing listens, a session costs 10 ms."""
+
+    def __init__(self, format="maildir", separator="/", extra=""):
+        none = types.SimpleNamespace(pem="", key="", folder="")
+        super().__init__(format, separator, extra, authority=none, certificate=none)
+
+    def start(self):
+        self._write_config()
+        return self
+
+    def connect(self, user, link="tunnel"):
+        return super().connect(user, "tunnel")
+
+    def folder(self, user, mailbox="INBOX"):
+        """Of a maildir, whose levels are parted by dots."""
+        base = self.home(user) / "Maildir"
+        name = encode_name(mailbox.replace(self.separator, ".")).decode()
+        return base if mailbox == "INBOX" else base / f".{name}"
+
+    def clone(self, user, other):
+        """Makes @other's mail an exact copy of @user's, UIDs, flags and MODSEQs included."""
+        self.forget(other)
+        shutil.copytree(self.home(user), self.dir / "mail" / other, symlinks=True)
+        _own_all(self.dir / "mail" / other)
+
+    # Damage; nothing may be connected meanwhile
+
+    def lose_index(self, user, mailbox="INBOX"):
+        """All index files go: flags and UIDs stay, MODSEQs begin anew."""
+        for path in self.folder(user, mailbox).glob("dovecot.*index*"):
+            path.unlink()
+
+    def renumber(self, user, mailbox="INBOX", uidvalidity=None):
+        """Another UIDVALIDITY, and other UIDs."""
+        self.lose_index(user, mailbox)
+        path = self.folder(user, mailbox) / "dovecot-uidlist"
+        old = int(re.search(r" V(\d+)", path.read_text()).group(1))
+        new = uidvalidity or old + 1
+        path.write_text(f"3 V{new} N1\n")
+        place.own(path)
+        return new
+
+
+def _own_all(path):
+    for each in [path, *path.rglob("*")]:
+        place.own(each)
+
+
+class StoreCase(ServerCase):
+    """Two maildirs behind tunnels: the fastest base there is."""
+
+    formats, links = ("maildir", "maildir"), ("tunnel", "tunnel")
+    options = {"database": "account.db"}
+    plain = True
+
+    @classmethod
+    def make_servers(cls):
+        return [Store(format) for format in cls.formats]
+
+    # The database, while nobody has it open
+
+    def database_files(self):
+        name = self.account.database.name
+        return [p for p in self.account.database.parent.iterdir() if p.name in (name, name + "-wal", name + "-shm")]
+
+    def save_database(self):
+        """A copy to be put back by restore_database()."""
+        folder = self.account.dir / f"saved-{next(_copies)}"
+        folder.mkdir()
+        for path in self.database_files():
+            shutil.copy2(path, folder / path.name)
+        return folder
+
+    def restore_database(self, folder):
+        self.lose_database()
+        for path in folder.iterdir():
+            shutil.copy2(path, self.account.database.parent / path.name)
+
+    def lose_database(self):
+        for path in self.database_files():
+            path.unlink()
+
+    def edit_database(self, *statements):
+        """Executes SQL; returns the rows of the last statement."""
+        connection = sqlite3.connect(self.account.database)
+        try:
+            for statement in statements:
+                rows = connection.execute(statement).fetchall()
+            connection.commit()
+            return rows
+        finally:
+            connection.close()
+
+    # Mail
+
+    def fill(self, side, mailbox, *messages):
+        with self.servers[side].connect(self.user) as client:
+            if mailbox != "INBOX" and mailbox not in client.list():
+                client.create(mailbox)
+            return client.append(mailbox, *messages)
+
+    def select(self, side, mailbox="INBOX"):
+        client = self.client(side)
+        client.select(mailbox)
+        return client
+
+    def records(self, snapshot, mailbox="INBOX"):
+        """{subject: [Record]} of one mailbox."""
+        found = {}
+        for record in snapshot.mailboxes[tuple(mailbox.split("/"))]:
+            found.setdefault(record.subject, []).append(record)
+        return found
