@@ -422,7 +422,7 @@ on_answered (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GVariant) reply =
       g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
 
-  if (error != NULL) {
+  if (reply == NULL) {
     g_dbus_error_strip_remote_error (error);
     g_message ("%s was refused: %s", method, error->message);
   }
