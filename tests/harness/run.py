@@ -139,12 +139,19 @@ class Runner:
                 print(f"{name}: {title}" if title else name)
         return 0
 
+    @staticmethod
+    def builds_of(cls):
+        """The builds that the tests of @cls need; a class may say so in `builds`."""
+        if hasattr(cls, "builds"):
+            return set(cls.builds)
+        if not cls.__module__.startswith("server") or "IMAPSYNC" in os.environ:
+            return set()
+        return {"gcc"} if getattr(cls, "plain", False) else {"gcc", "sanitized"}
+
     def _needed_builds(self, python):
         needs = set()
         for cls in python:
-            needs |= set(getattr(cls, "builds", ("gcc", "sanitized") if cls.__module__.startswith("server") else ()))
-        if os.environ.get("IMAPSYNC"):
-            needs -= {"gcc", "sanitized"}
+            needs |= self.builds_of(cls)
         try:
             if self.meson_tests():
                 needs.add("sanitized")
@@ -184,6 +191,10 @@ class Runner:
                                 is_meson=True))  # fmt: skip
         for cls, tests in python.items():
             names = [name for name, _ in tests]
+            if broken := self.builds_of(cls) & self.broken.keys():
+                for name, title in tests:
+                    self.tell(Outcome(name, "failed", f"not run: no build ({', '.join(sorted(broken))})", title=title))
+                continue
             command = [sys.executable, "-B", "-m", "harness.worker", *names]
             jobs.append(Job(names, command, env, getattr(cls, "cost", 1), getattr(cls, "timeout", 900),
                             titles=dict(tests)))  # fmt: skip
