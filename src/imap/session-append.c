@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include "effect.h"
 #include "imap/session-private.h"
 
 #include <string.h>
@@ -192,7 +193,28 @@ append_close (ImapAppend *append)
     append->whole = TRUE;
     append->session->append = NULL;
   }
+  EFFECT ("append", session_write_all (append->session));
 }
+
+#ifdef IMAPSYNC_TEST_EFFECTS
+/* In three pieces, after each of which it may be over. */
+static void
+append_put_data (ImapAppend *append, const guint8 *bytes, gsize length)
+{
+  static const char *const names[] = {"literal begun", "half a literal", "literal"};
+  gsize ends[] = {MIN (length, 1), length / 2, length}, start = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (ends); i++) {
+    if (ends[i] <= start)
+      continue;
+    append_put (append, bytes + start, ends[i] - start);
+    start = ends[i];
+    EFFECT (names[i], session_write_all (append->session));
+  }
+}
+#else
+#define append_put_data append_put
+#endif
 
 void
 imap_append_data (ImapAppend *append, const guint8 *bytes, gsize length)
@@ -203,7 +225,7 @@ imap_append_data (ImapAppend *append, const guint8 *bytes, gsize length)
     length = MIN (length, append->left);
   g_return_if_fail (length <= append->left);
 
-  append_put (append, bytes, length);
+  append_put_data (append, bytes, length);
   append->left -= length;
   if (append->refused && append->left == 0)
     append_close (append);

@@ -153,6 +153,10 @@ void session_close_io (ImapSession *session);
 void session_watch_input (ImapSession *session);
 void session_pump_wire (ImapSession *session);
 void session_send (ImapSession *session, Entry *entry);
+#ifdef IMAPSYNC_TEST_EFFECTS
+/* Blocks, until all that was said is on the wire, or the peer takes no more. */
+void session_write_all (ImapSession *session);
+#endif
 void session_put (ImapSession *session, const void *bytes, gsize length);
 /* One line of --debug; nothing secret may come here. */
 void session_trace (ImapSession *session, char direction, const char *format, ...)

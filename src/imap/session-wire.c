@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include "effect.h"
 #include "imap/session-private.h"
 
 #include <string.h>
@@ -96,6 +97,7 @@ session_send (ImapSession *session, Entry *entry)
     session->exclusive = entry;
   if (entry->kind == ENTRY_IDLE)
     session->plus = entry;
+  EFFECT ("command", session_write_all (session));
 }
 
 /* When a command may go out:
@@ -200,6 +202,17 @@ write_output (ImapSession *session)
   if (output_size (session->output) > 0)
     session_schedule (session);
 }
+
+#ifdef IMAPSYNC_TEST_EFFECTS
+void
+session_write_all (ImapSession *session)
+{
+  for (guint tries = 0; output_size (session->output) > 0 && tries < 200; tries++) {
+    write_output (session);
+    g_usleep (1000);
+  }
+}
+#endif
 
 void
 session_pump_wire (ImapSession *session)
@@ -328,6 +341,7 @@ on_tagged (ImapSession *session, const ImapResponse *response)
   Entry *entry;
   gboolean premature;
 
+  EFFECT ("reply", );
   if (link == NULL) {
     if (!login_try_pipes (session))
       session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,

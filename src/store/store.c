@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include "effect.h"
 #include "store/store-private.h"
 
 #include <string.h>
@@ -334,6 +335,7 @@ store_commit (Store *store, GError **error)
   query = store_query (store, "COMMIT", error);
   if (query == NULL || !store_query_run (store, query, error))
     return FALSE;
+  EFFECT ("commit", );
   if (sqlite3_total_changes (store->db) != store->changes)
     store->writes++;
   end_transaction (store);
