@@ -68,7 +68,8 @@ read_field (Account *account, guint i, GVariant *value)
     *(guint *)field = g_variant_get_uint32 (value);
     break;
   default:
-    *(guint64 *)field = g_variant_get_uint64 (value);
+    /* Half of what fits, so that sums and differences do too. */
+    *(guint64 *)field = MIN (g_variant_get_uint64 (value), (guint64)G_MAXINT64 / 2);
     break;
   }
 }
