@@ -297,6 +297,12 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
   g_ptr_array_add (doing->run->failed, doing->action);
 }
 
+static gboolean
+is_pipelined (const TreeAction *action)
+{
+  return action->kind != TREE_RENAME && action->kind != TREE_DELETE;
+}
+
 static void
 queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
 {
@@ -322,6 +328,9 @@ queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
   }
   g_message ("%s on the %s server: %s%s%s", commands[action->kind], side_name (action->side), wire,
              new_wire != NULL ? " to " : "", new_wire != NULL ? new_wire : "");
+  /* Dovecot hangs up on whoever deletes the mailbox that is selected. */
+  if (!is_pipelined (action) && peer->current != NULL)
+    sync_peer_unselect (peer, wait);
   command = imap_command_new (commands[action->kind]);
   imap_command_astring (command, wire);
   if (new_wire != NULL)
@@ -370,12 +379,6 @@ empty_mailbox (TreeRun *run, TreeAction *action, gboolean *is_empty, GError **er
     return FALSE;
   *is_empty = answered && node.messages == 0;
   return TRUE;
-}
-
-static gboolean
-is_pipelined (const TreeAction *action)
-{
-  return action->kind != TREE_RENAME && action->kind != TREE_DELETE;
 }
 
 /* Creations and subscriptions go out together; a rename or a deletion waits for what was before it
