@@ -152,7 +152,7 @@ typedef enum {
 typedef struct {
   gint64 id;
   gint64 mailbox;
-  Side side;   /* whose UID it is: the message's origin */
+  Side side;   /* whose UID it is */
   guint32 uid; /* 0: the mailbox */
   StoreHoldKind kind;
   char *reason;    /* the server's words */

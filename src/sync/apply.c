@@ -375,7 +375,7 @@ sync_apply (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
 {
   g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (changes_free);
   SyncWait wait = {.engine = engine};
-  gboolean ok;
+  gboolean ok, reads = FALSE;
 
   for (guint i = 0; i < mailboxes->len; i++) {
     for (Side side = 0; side < N_SIDES; side++) {
@@ -383,9 +383,12 @@ sync_apply (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
 
       g_ptr_array_add (all, changes);
       queue_first_chain (changes);
+      reads |= g_hash_table_size (changes->expunge) > 0;
     }
   }
-  ok = sync_copy (engine, mailboxes, &wait, error);
+  /* What is read for the log must be answered before an APPEND may begin: see copy.c. */
+  ok = !reads || sync_wait (&wait, error);
+  ok = ok && sync_copy (engine, mailboxes, &wait, error);
   for (guint i = 0; ok && i < all->len; i++) {
     Changes *changes = g_ptr_array_index (all, i);
 

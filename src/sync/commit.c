@@ -245,15 +245,39 @@ write_uidvalidity (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
   gboolean changed = FALSE;
 
   for (Side side = 0; side < N_SIDES; side++) {
-    if (mailbox->saved->side[side].uidvalidity == mailbox->side[side].delta->uidvalidity &&
-        !mailbox->plan->reset)
+    const SyncDelta *delta = mailbox->side[side].delta;
+    gboolean renumbered =
+        mailbox->plan->reset || mailbox->saved->side[side].uidvalidity != delta->uidvalidity;
+
+    /* A HIGHESTMODSEQ that fell is forgotten at once: our own STOREs would lift it past the saved
+     * one, and after an interruption nothing would tell that it ever fell. */
+    if (!renumbered && delta->highestmodseq >= mailbox->saved->side[side].highestmodseq)
       continue;
-    mailbox->saved->side[side].uidvalidity = mailbox->side[side].delta->uidvalidity;
-    mailbox->saved->side[side].uidnext = 0;
+    mailbox->saved->side[side].uidvalidity = delta->uidvalidity;
     mailbox->saved->side[side].highestmodseq = 0;
+    if (renumbered)
+      mailbox->saved->side[side].uidnext = 0;
+    mailbox->side[side].highestmodseq = 0;
     changed = TRUE;
   }
   return !changed || store_mailbox_save (engine->store, mailbox->saved, error);
+}
+
+/* A hold names a UID, and means nothing when the UIDs were given anew. */
+static gboolean
+drop_holds (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
+{
+  g_autoptr (GPtrArray) holds = store_holds (engine->store, mailbox->saved->id, error);
+
+  if (holds == NULL)
+    return FALSE;
+  for (guint i = 0; i < holds->len; i++) {
+    const StoreHold *hold = g_ptr_array_index (holds, i);
+
+    if (hold->uid != 0 && !store_hold_delete (engine->store, hold->id, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static gboolean
@@ -263,7 +287,8 @@ write_plan (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
   gint64 id = mailbox->saved->id;
 
   if (!write_uidvalidity (engine, mailbox, error) ||
-      (plan->reset && !store_pairs_delete_all (engine->store, id, error)))
+      (plan->reset && (!store_pairs_delete_all (engine->store, id, error) ||
+                       !drop_holds (engine, mailbox, error))))
     return FALSE;
   for (guint i = 0; i < plan->forget->len; i++) {
     if (!store_pair_delete (engine->store, id, SIDE_LOCAL,

@@ -10,18 +10,18 @@
 /* How it flows.
  *
  * The unit is a batch: one UID FETCH on the origin, one (MULTI)APPEND on the other side, which is
- * begun when the first body arrives. So whatever an open APPEND waits for is already on its way,
- * and two open APPENDs, one on each side, can never wait for each other's FETCH.
+ * begun when the first body arrives. Fetches go out ahead, until WINDOW bytes are asked for and
+ * have not come; while much waits to be written to the target, the origin is not read.
  *
- * Fetches go out ahead, until WINDOW bytes are asked for and not yet written to the other side.
- * What was asked for is always read, if need be into memory: a server that could not write its
- * answer would not read our APPEND either, and with both sides in that state nothing would ever
- * move. Only a message larger than a batch is not read ahead: while its target is slow its origin
- * is not read. To keep that from closing the circle, one such message is on its way at a time, in
- * either direction. */
+ * Never is an APPEND begun on a session that has a FETCH unanswered: Dovecot (2.3.19) works on both
+ * at once, and when the APPEND ends while the FETCH is stuck in the middle of a message it dies:
+ * "client_command_free: assertion failed: (client->output_cmd_lock == NULL)". So the two ways take
+ * turns, of SLICE bytes when both have work. That also makes the back-pressure safe: a target is
+ * always read, so a server that waits for us to read waits for nobody else. */
 #define MAX_BATCH_BYTES    (512 * 1024)
 #define MAX_BATCH_MESSAGES 250
-#define WINDOW             (4 * 1024 * 1024)
+#define WINDOW             (8 * 1024 * 1024)
+#define SLICE              (32 * 1024 * 1024)
 #define RETRY_AFTER        (60 * 60) /* seconds: what quota or a limit refused */
 
 typedef struct _Copier Copier;
@@ -33,6 +33,7 @@ typedef struct {
   GQueue todo;              /* Batch */
   GQueue active;            /* Batch whose FETCH is out */
   guint64 ahead;            /* bytes asked for, and not arrived */
+  guint64 turn;             /* bytes started in this turn */
   SyncSelection *selection; /* the last SELECT of ours on the origin */
   struct _Batch *open;      /* whose APPEND is open on the other side */
   struct _Batch *receiving; /* whose body comes in */
@@ -46,7 +47,6 @@ typedef struct _Batch {
   guint64 bytes;
   SyncSelection *selection;
   ImapAppend *append;
-  gboolean append_begun;
   gboolean fetched;
   guint refs;
   guint current;   /* index of the message whose body comes in */
@@ -108,12 +108,6 @@ batch_is_full (const Batch *batch, const SyncMessage *next)
 {
   return batch->messages->len > 0 && (batch->messages->len >= MAX_BATCH_MESSAGES ||
                                       batch->bytes + next->size > MAX_BATCH_BYTES);
-}
-
-static gboolean
-batch_is_large (const Batch *batch)
-{
-  return batch->bytes > MAX_BATCH_BYTES;
 }
 
 static UidSet *
@@ -388,12 +382,11 @@ on_body_data (SyncSelection *selection, const guint8 *bytes, gsize length, gpoin
     return;
   imap_append_data (batch->append, bytes, length);
   engine->bytes_done += length;
-  if (!way->paused && batch_is_large (batch) &&
-      imap_session_unsent (target_of (way)->session) > IMAP_SESSION_HIGH_WATER) {
+  if (!way->paused && imap_session_unsent (target_of (way)->session) > IMAP_SESSION_HIGH_WATER) {
     way->paused = TRUE;
     imap_session_pause_reading (engine->peer[way->origin]->session);
   }
-  if (batch_is_large (batch) && engine->progress != NULL)
+  if (engine->progress != NULL)
     engine->progress (engine, engine->progress_data);
 }
 
@@ -495,6 +488,8 @@ on_fetched (ImapSession *session, const ImapResponse *tagged, const GError *erro
   g_queue_remove (&way->active, batch);
   if (way->active.length == 0)
     way->ahead = 0;
+  if (way->todo.length == 0 || way->turn >= SLICE)
+    way->copier->way[side_other (way->origin)].turn = 0;
   if (way->receiving == batch)
     way->receiving = NULL;
   finish_append (batch);
@@ -537,26 +532,32 @@ start_batch (Batch *batch)
   sync_peer_queue_selected (peer, copier->wait, command, on_fetched, batch, unref_batch);
 }
 
-static gboolean
-large_is_active (const Copier *copier)
-{
-  for (Side side = 0; side < N_SIDES; side++) {
-    for (const GList *item = copier->way[side].active.head; item != NULL; item = item->next) {
-      if (batch_is_large (item->data))
-        return TRUE;
-    }
-  }
-  return FALSE;
-}
-
+/* A turn ends when nothing is left of it, or when it was long enough and the other way waits. */
 static gboolean
 may_start (const Way *way, const Batch *batch)
 {
-  if (way->active.length == 0)
-    return !batch_is_large (batch) || !large_is_active (way->copier);
-  if (batch_is_large (batch) || batch_is_large (g_queue_peek_tail ((GQueue *)&way->active)))
+  const Way *other = &way->copier->way[side_other (way->origin)];
+
+  if (other->active.length > 0 || (other->todo.length > 0 && way->turn >= SLICE))
     return FALSE;
-  return way->ahead + imap_session_unsent (target_of (way)->session) + batch->bytes <= WINDOW;
+  return way->active.length == 0 || way->ahead + batch->bytes <= WINDOW;
+}
+
+static void
+pump_way (Way *way)
+{
+  while (way->todo.length > 0) {
+    Batch *batch = g_queue_peek_head (&way->todo);
+
+    if (!batch->mailbox->failed && !may_start (way, batch))
+      break;
+    g_queue_pop_head (&way->todo);
+    way->turn += batch->bytes;
+    if (batch->mailbox->failed)
+      batch_unref (batch);
+    else
+      start_batch (batch);
+  }
 }
 
 static void
@@ -566,19 +567,16 @@ pump (Copier *copier)
     if (imap_session_state (copier->engine->peer[side]->session) != IMAP_SESSION_READY)
       return;
   }
+  for (Side side = 0; side < N_SIDES; side++)
+    pump_way (&copier->way[side]);
+  /* Both have had their turn. */
   for (Side side = 0; side < N_SIDES; side++) {
     Way *way = &copier->way[side];
 
-    while (way->todo.length > 0) {
-      Batch *batch = g_queue_peek_head (&way->todo);
-
-      if (!batch->mailbox->failed && !may_start (way, batch))
-        break;
-      g_queue_pop_head (&way->todo);
-      if (batch->mailbox->failed)
-        batch_unref (batch);
-      else
-        start_batch (batch);
+    if (way->active.length == 0 && copier->way[side_other (side)].active.length == 0 &&
+        way->todo.length > 0) {
+      way->turn = 0;
+      pump_way (way);
     }
   }
 }

@@ -556,10 +556,9 @@ finish_round (SyncEngine *engine, SyncMailbox *mailbox)
 {
   if (mailbox->failed)
     return;
-  if (!mailbox->unconfirmed) {
+  if (!mailbox->unconfirmed && !mailbox->plan->waiting) {
     advance (mailbox);
-    if (!mailbox->plan->waiting)
-      sync_commit_settled (engine, mailbox, FALSE);
+    sync_commit_settled (engine, mailbox, FALSE);
     return;
   }
   /* What was done is in the database; what was not is told again by a gather from the old numbers.

@@ -83,9 +83,10 @@ look_home (TreeContext *tree, const TreeEntity *entity, Side side)
 
   if (place == NULL || place->entity != NULL)
     return TREE_HOME_EMPTY;
-  if (place->unsure || !entity->saved->side[side].listed || strcmp (name, "INBOX") == 0 ||
-      ids_equal (entity, place))
+  if (!entity->saved->side[side].listed || strcmp (name, "INBOX") == 0 || ids_equal (entity, place))
     return TREE_HOME_HERE;
+  if (place->unsure)
+    return TREE_HOME_RENUMBERED;
   if (entity->saved->side[side].uidvalidity == 0)
     return TREE_HOME_NAME;
   if (ids_differ (entity, place))
@@ -137,6 +138,17 @@ match_home (TreeContext *tree, TreeEntity *entity, Side side)
   entity->home[side] = look_home (tree, entity, side);
   if (entity->home[side] == TREE_HOME_HERE)
     claim (entity, tree_place_at (tree, side, entity->saved->name));
+}
+
+/* Never synchronized: there is nothing but the name to go by. */
+static void
+match_name (TreeContext *tree, TreeEntity *entity, Side side)
+{
+  TreePlace *place = tree_place_at (tree, side, entity->saved->name);
+
+  if (entity->home[side] == TREE_HOME_NAME && entity->place[side] == NULL && place != NULL &&
+      place->entity == NULL && !is_dissolved (tree, entity, side))
+    claim (entity, place);
 }
 
 /* Renames are mirrored between personal mailboxes only, and INBOX has none. */
@@ -315,11 +327,13 @@ settle (TreeContext *tree, TreeEntity *entity, Side side)
     return;
   if (!entity->saved->side[side].listed)
     entity->presence[side] = TREE_ABSENT;
+  else if (is_dissolved (tree, entity, side))
+    entity->presence[side] = TREE_GONE; /* it was found elsewhere */
   else if (place == NULL)
     entity->presence[side] = ask_whether_gone (tree, entity, side);
   else if (entity->maybe_elsewhere[side])
     entity->presence[side] = TREE_UNSURE;
-  else if (!free || entity->home[side] == TREE_HOME_OTHER || is_dissolved (tree, entity, side))
+  else if (!free || entity->home[side] == TREE_HOME_OTHER)
     entity->presence[side] =
         may_be_hidden (tree, entity, side) ? TREE_UNSURE : TREE_GONE; /* it is another's name */
   else
@@ -374,14 +388,16 @@ tree_match (TreeContext *tree)
     check_places (tree, side);
     if (tree->input->intents != NULL) {
       for_each_saved (tree, side, match_steps);
-      for_each_saved (tree, side, match_own_step);
     }
     for_each_saved (tree, side, match_home);
     match_by_id (tree, side);
+    for_each_saved (tree, side, match_name);
     if (tree->input->intents != NULL)
       match_elsewhere (tree, side, proved_by_intent);
     match_elsewhere (tree, side, proved_by_old_name);
     match_by_messages (tree, side);
+    if (tree->input->intents != NULL)
+      for_each_saved (tree, side, match_own_step);
     for_each_saved (tree, side, settle);
     for (guint i = 0; i < tree->entities->len; i++)
       doubt_home (tree, g_ptr_array_index (tree->entities, i), side);

@@ -51,7 +51,7 @@ attach (TreeEntity *entity, TreeEntity *other)
       entity->place[side] = g_steal_pointer (&other->place[side]);
       entity->place[side]->entity = entity;
       entity->presence[side] = TREE_PRESENT;
-      entity->rematch = TRUE;
+      entity->fresh[side] = TRUE;
       other->fate = TREE_LOST;
       return TRUE;
     }

@@ -47,7 +47,7 @@ typedef enum {
   TREE_HOME_EMPTY,      /* nothing there */
   TREE_HOME_OTHER,      /* proved to be another mailbox */
   TREE_HOME_RENUMBERED, /* another UIDVALIDITY: the same one, unless it is found elsewhere */
-  TREE_HOME_NAME,       /* only the name says so: the same one, unless it is found elsewhere */
+  TREE_HOME_NAME, /* only the name says so: the same one, unless its MAILBOXID is found elsewhere */
 } TreeHome;
 
 /* A mailbox that both sides shall have: saved, or new. */
@@ -60,7 +60,8 @@ struct _TreeEntity {
   gboolean changed[N_SIDES];         /* renamed itself */
   int leads;                    /* the side that says where it shall be; N_SIDES: where it was */
   gboolean renumbered[N_SIDES]; /* another UIDVALIDITY: its pairs are not believed */
-  gboolean rematch;             /* the same, and nothing to tell */
+  gboolean rematch;             /* emptied by ourselves on a side */
+  gboolean fresh[N_SIDES];      /* made anew there to come back */
   gboolean came_back;           /* deleted on one side, changed on the other */
   TreeFate fate;
   const char *target;

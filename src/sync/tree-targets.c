@@ -137,9 +137,15 @@ follow (TreeContext *tree, const TreeEntity *entity)
   if (entity->saved != NULL)
     side = (Side)entity->leads;
   place = entity->place[side];
+  if (entity->saved != NULL && tree_name_is_step (place->name))
+    return leave_step (tree, entity, entity->saved->name);
+  if (is_absolute (tree, place) && !tree_name_is_step (place->name))
+    return place->name;
+  if (is_absolute (tree, place)) {
+    name = intended_name (tree, place);
+    return leave_step (tree, entity, tree_name_is_step (name) ? last_level (name) : name);
+  }
   name = entity->saved == NULL ? intended_name (tree, place) : place->name;
-  if (is_absolute (tree, place))
-    return tree_name_is_step (name) ? leave_step (tree, entity, last_level (name)) : name;
   return strcmp (name, place->name) == 0 ? relocate (tree, side, name) : name;
 }
 

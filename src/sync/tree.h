@@ -102,9 +102,9 @@ typedef enum {
                   that is set. Record name, listed and subscribed[] of both sides, and the MAILBOXID
                   that LIST or CREATE told */
   TREE_FORGET, /* the saved tree: saved_id is gone on both sides */
-  TREE_RESET, /* the saved tree: saved_id stays, its pairs are not believed: recreated, match again.
-                 Remove its pairs; UIDVALIDITY, UIDNEXT and HIGHESTMODSEQ become 0 and MAILBOXID
-                 NULL, on both sides */
+  TREE_RESET, /* the saved tree: saved_id stays, its pairs are not believed: match again. Remove its
+                 pairs; UIDNEXT and HIGHESTMODSEQ of both sides become 0; on a side where it is
+                 fresh[], UIDVALIDITY becomes 0 and MAILBOXID NULL */
 } TreeActionKind;
 
 /* How a plan is carried out. One transaction records every action on a server (R9), in this order;
@@ -126,6 +126,7 @@ typedef struct {
   char *new_name;
   gboolean temporary;
   gboolean subscribed[N_SIDES]; /* TREE_SAVE: what to record */
+  gboolean fresh[N_SIDES];      /* TREE_RESET: another mailbox than the saved one */
 } TreeAction;
 
 void tree_action_free (TreeAction *action);
