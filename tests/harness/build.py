@@ -16,7 +16,9 @@ KINDS = {
                             "-Db_lundef=false")),
 }  # fmt: skip
 SANITIZER_ENV = {
-    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99",
+    # intercept_tls_get_addr: the leak check of clang 14 crashes in a thread's TLS block with glibc 2.36.
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:exitcode=99:"
+    "intercept_tls_get_addr=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
     "LSAN_OPTIONS": f"suppressions={place.TESTS}/lsan.supp:print_suppressions=0",
 }

@@ -315,7 +315,8 @@ class Client:
 
     def logout(self):
         try:
-            self.command("LOGOUT")
+            if self._close:
+                self.command("LOGOUT")
         except (ImapError, OSError):
             pass
         self.close()

@@ -32,6 +32,11 @@ def binary(plain=False):
     return str(path)
 
 
+def killable():
+    """The build that dies after its n-th effect."""
+    return str(Path(binary(True)).parents[1] / "tests" / "imapsync-killable")
+
+
 @dataclass
 class Result:
     arguments: tuple
@@ -71,14 +76,14 @@ class Result:
 class Running:
     """A program that was started and not waited for."""
 
-    def __init__(self, account, arguments, plain=False, env=None, prefix=()):
+    def __init__(self, account, arguments, plain=False, env=None, prefix=(), program=None):
         account.runs += 1
         self.arguments = tuple(map(str, arguments))
         base = account.dir / f"run-{account.runs}"
         self._files = (base.with_suffix(".out"), base.with_suffix(".err"))
         self._start = time.monotonic()
         with open(self._files[0], "wb") as out, open(self._files[1], "wb") as err:
-            self.process = place.spawn([*prefix, binary(plain), *self.arguments], stdout=out, stderr=err,
+            self.process = place.spawn([*prefix, program or binary(plain), *self.arguments], stdout=out, stderr=err,
                                        env={**account.environment(), **(env or {})}, cwd=account.dir)  # fmt: skip
         self.pid, self._rss, self._ended = self.process.pid, 0, threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -169,12 +174,12 @@ class Account:
             "GSETTINGS_BACKEND": "memory",
         }  # fmt: skip
 
-    def start(self, *arguments, plain=False, env=None, prefix=()):
-        return Running(self, arguments, plain, env, prefix)
+    def start(self, *arguments, plain=False, env=None, prefix=(), program=None):
+        return Running(self, arguments, plain, env, prefix, program)
 
-    def run(self, *arguments, timeout=120, kill_after=None, plain=False, env=None, prefix=()):
+    def run(self, *arguments, timeout=120, kill_after=None, plain=False, env=None, prefix=(), program=None):
         """Runs to the end and returns a Result. @kill_after: SIGKILL after so many seconds."""
-        running = self.start(*arguments, plain=plain, env=env, prefix=prefix)
+        running = self.start(*arguments, plain=plain, env=env, prefix=prefix, program=program)
         timer = threading.Timer(kill_after, running.kill) if kill_after is not None else None
         if timer:
             timer.start()

@@ -2,10 +2,12 @@
 """Mail stores without a daemon, which can be copied, put back and damaged, and the same for the
 account's database: what servers and disks do to people, done to them here."""
 
+import copy
 import itertools
 import re
 import shutil
 import sqlite3
+import subprocess
 import types
 
 from . import place
@@ -16,19 +18,8 @@ from .imap import encode_name
 _copies = itertools.count(1)
 
 
-class Store(Dovecot):
-    """A Dovecot reached by tunnels alone: nothing listens, a session costs 10 ms."""
-
-    def __init__(self, format="maildir", separator="/", extra=""):
-        none = types.SimpleNamespace(pem="", key="", folder="")
-        super().__init__(format, separator, extra, authority=none, certificate=none)
-
-    def start(self):
-        self._write_config()
-        return self
-
-    def connect(self, user, link="tunnel"):
-        return super().connect(user, "tunnel")
+class Server(Dovecot):
+    """A Dovecot whose mail can be copied and damaged."""
 
     def folder(self, user, mailbox="INBOX"):
         """Of a maildir, whose levels are parted by dots."""
@@ -39,8 +30,7 @@ class Store(Dovecot):
     def clone(self, user, other):
         """Makes @other's mail an exact copy of @user's, UIDs, flags and MODSEQs included."""
         self.forget(other)
-        shutil.copytree(self.home(user), self.dir / "mail" / other, symlinks=True)
-        _own_all(self.dir / "mail" / other)
+        subprocess.run(["cp", "-a", self.home(user), self.dir / "mail" / other], check=True)
 
     # Damage; nothing may be connected meanwhile
 
@@ -60,9 +50,19 @@ class Store(Dovecot):
         return new
 
 
-def _own_all(path):
-    for each in [path, *path.rglob("*")]:
-        place.own(each)
+class Store(Server):
+    """One reached by tunnels alone: nothing listens, a session costs 10 ms."""
+
+    def __init__(self, format="maildir", separator="/", extra=""):
+        none = types.SimpleNamespace(pem="", key="", folder="")
+        super().__init__(format, separator, extra, authority=none, certificate=none)
+
+    def start(self):
+        self._write_config()
+        return self
+
+    def connect(self, user, link="tunnel"):
+        return super().connect(user, "tunnel")
 
 
 class StoreCase(ServerCase):
@@ -109,6 +109,49 @@ class StoreCase(ServerCase):
             return rows
         finally:
             connection.close()
+
+    # One state of everything, to be started from many times
+
+    def keep_state(self):
+        """What load_state() wants: both stores and the database as they are now."""
+        return self.user, self.save_database()
+
+    def load_state(self, state):
+        """Gives the test a user of its own with a copy of everything. Whatever server process of an
+        earlier one is still busy cannot disturb it."""
+        user, database = state
+        self.user = f"{user}-{next(_copies)}"
+        for server in self.servers:
+            server.clone(user, self.user)
+        for section, server, link in ((self.account.local, *self.ends[0]), (self.account.remote, *self.ends[1])):
+            section.update(server.settings(self.user, link))
+        self.adapt_settings()
+        self.account.write()
+        self.restore_database(database)
+        if self.account.database.exists():
+            self.edit_database(f"UPDATE identity SET username = replace(username, '{user}', '{self.user}'), "
+                               f"host = replace(host, '{user}', '{self.user}')")  # fmt: skip
+
+    def forked(self, state):
+        """A copy of this test with an account and a user of its own, in @state, for a thread."""
+        other = copy.copy(self)
+        other.user = state[0]
+        other.account = self.make_account()
+        other.load_state(state)
+        return other
+
+    @property
+    def ends(self):
+        return tuple(zip(self.servers, self.links))
+
+    def adapt_settings(self):
+        """For a test whose way to the servers is another one."""
+
+    def drop_state(self):
+        """Frees what load_state() took."""
+        self.account.close()
+        for server in self.servers:
+            server.forget(self.user)
 
     # Mail
 
