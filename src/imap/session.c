@@ -188,13 +188,20 @@ session_set_stage (ImapSession *session, const char *stage)
 static gboolean
 session_confirms (ImapSession *session, gint64 now)
 {
-  gsize before = session->unconfirmed;
+  const gsize before = session->unconfirmed;
+  const gsize left = transport_unconfirmed (session->transport);
 
-  session->unconfirmed = transport_unconfirmed (session->transport);
-  if (session->unconfirmed == 0 || (before != 0 && session->unconfirmed >= before))
-    return FALSE;
-  g_source_set_ready_time (session->timer, now + session_timeout (session) / 4);
-  return TRUE;
+  session->unconfirmed = left;
+  if (left < before) {
+    session->last_activity = now;
+    g_source_set_ready_time (session->timer, now + session_timeout (session));
+    return TRUE;
+  }
+  if (before == 0 && left > 0) {
+    g_source_set_ready_time (session->timer, now + session_timeout (session) / 4);
+    return TRUE;
+  }
+  return FALSE;
 }
 
 static void
@@ -373,12 +380,15 @@ void
 session_fail_printf (ImapSession *session, ImapsyncError code, const char *format, ...)
 {
   g_autofree char *text = NULL;
+  g_autofree char *valid = NULL;
   va_list args;
 
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  session_fail (session, g_error_new (IMAPSYNC_ERROR, code, "%s: %s", session->name, text));
+  /* A server's words may have been cut in the middle of a character. */
+  valid = g_utf8_make_valid (text, -1);
+  session_fail (session, g_error_new (IMAPSYNC_ERROR, code, "%s: %s", session->name, valid));
 }
 
 void

@@ -307,8 +307,8 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
                         policy->name, error->message);
   if (error->domain == G_TLS_ERROR)
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
-                        "%s: what answers there does not speak TLS: %s", policy->name,
-                        error->message);
+                        "%s: the TLS handshake failed; does that port speak TLS? (%s)",
+                        policy->name, error->message);
   return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_REFUSED,
                       "%s: the connection broke during the TLS handshake: %s", policy->name,
                       error->message);

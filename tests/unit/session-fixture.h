@@ -6,6 +6,7 @@
 #include <gio/gio.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* A scripted server in a thread of its own on a free loopback port, and a session whose events are
  * written down. The script is lines:
@@ -28,6 +29,7 @@ typedef struct {
   guint16 port;
   GThread *thread;
   GCancellable *cancellable;
+  int receive_buffer;
   gboolean any_end; /* the client may go away at any time */
   char *failure;
   GMutex lock; /* protects: */
@@ -126,6 +128,9 @@ peer_next (Script *script, Peer *peer, GError **error)
   if (connection == NULL)
     return FALSE;
   g_socket_set_timeout (g_socket_connection_get_socket (connection), 20);
+  if (script->receive_buffer != 0)
+    g_socket_set_option (g_socket_connection_get_socket (connection), SOL_SOCKET, SO_RCVBUF,
+                         script->receive_buffer, NULL);
   peer_open (peer, G_IO_STREAM (connection));
   return TRUE;
 }

@@ -306,6 +306,76 @@ test_pause_holds_the_server_back (void)
   fixture_clear (&fixture);
 }
 
+/* One session's body is the other's APPEND. */
+typedef struct {
+  Fixture from;
+  Fixture to;
+  ImapAppend *append;
+  gboolean paused;
+  gsize most;
+} Pump;
+
+static void
+pump_body (Fixture *fixture, gsize length)
+{
+  static const guint8 bytes[128 * 1024];
+  Pump *pump = (gpointer)((char *)fixture - G_STRUCT_OFFSET (Pump, from));
+  gsize unsent;
+
+  imap_append_data (pump->append, bytes, length);
+  unsent = imap_session_unsent (pump->to.session);
+  pump->most = MAX (pump->most, unsent);
+  if (unsent >= IMAP_SESSION_HIGH_WATER && !pump->paused) {
+    pump->paused = TRUE;
+    imap_session_pause_reading (pump->from.session);
+  }
+}
+
+static void
+pump_drained (ImapSession *session, gpointer data)
+{
+  Pump *pump = (gpointer)((char *)data - G_STRUCT_OFFSET (Pump, to));
+
+  pump->to.drained++;
+  if (!pump->paused)
+    return;
+  pump->paused = FALSE;
+  imap_session_resume_reading (pump->from.session);
+}
+
+static void
+test_a_large_message_streams_through (void)
+{
+  g_autofree Pump *pump = g_new0 (Pump, 1);
+  Reply fetch = {0}, append = {0};
+
+  fixture_init (&pump->from);
+  fixture_init (&pump->to);
+  pump->from.on_body = pump_body;
+  pump->to.receiver.drained = pump_drained;
+  fixture_start (&pump->from, PREAUTH "C: a2 UID FETCH\nFLOOD a2 209715200\nEOF");
+  fixture_start (&pump->to,
+                 PREAUTH "C: a2 APPEND Sent () \" 9-Sep-2001 01:46:40 +0000\" {209715200+}\n"
+                         "BYTES 5000000\nWAIT 200\n"
+                         "BYTES 204715200\nC: \nS: a2 OK done\nEOF");
+  fixture_run_ready (&pump->from);
+  fixture_run_ready (&pump->to);
+  pump->append = begin (&pump->to);
+  imap_append_message (pump->append, "", 1000000000, 200 * MEGABYTE, FALSE);
+  queue (&pump->from, "UID FETCH", &fetch);
+  run_until (fetch.calls > 0);
+  finish (pump->append, &append);
+  run_until (append.calls > 0);
+  g_assert_no_error (fetch.error);
+  g_assert_no_error (append.error);
+  g_assert_cmpuint (pump->to.drained, >, 0);
+  g_assert_cmpuint (pump->most, <, IMAP_SESSION_HIGH_WATER + 256 * 1024);
+  reply_clear (&fetch);
+  reply_clear (&append);
+  fixture_clear (&pump->from);
+  fixture_clear (&pump->to);
+}
+
 static void
 close_in_callback (Fixture *fixture, const ImapResponse *response)
 {
@@ -468,6 +538,37 @@ test_silence_is_right_while_idle (void)
   fixture_run_error (&fixture, IMAPSYNC_ERROR_TIMEOUT, "IDLE");
   idle_clear (&idle);
   fixture_clear (&fixture);
+}
+
+/* What the kernel took long ago still goes out, while the server has nothing to say. */
+static void
+test_a_slow_line_is_no_silence (void)
+{
+  const gsize size = 3 * MEGABYTE;
+  g_autofree guint8 *block = g_malloc0 (size);
+  GString *script = g_string_new (PREAUTH);
+  Fixture fixture;
+  Reply reply = {0};
+  ImapAppend *a;
+
+  g_string_append (script, "C: a2 APPEND Sent () \" 9-Sep-2001 01:46:40 +0000\" {3145728+}\n");
+  for (int i = 0; i < 24; i++)
+    g_string_append (script, "BYTES 131072\nWAIT 150\n");
+  g_string_append (script, "C: \nS: a2 OK done\nEOF");
+  fixture_init (&fixture);
+  fixture.server->timeout = 1;
+  fixture.script.receive_buffer = 65536;
+  fixture_start (&fixture, script->str);
+  fixture_run_ready (&fixture);
+  a = begin (&fixture);
+  imap_append_message (a, "", 1000000000, size, FALSE);
+  imap_append_data (a, block, size);
+  finish (a, &reply);
+  run_until (reply.calls > 0);
+  g_assert_no_error (reply.error);
+  reply_clear (&reply);
+  fixture_clear (&fixture);
+  g_string_free (script, TRUE);
 }
 
 static void
@@ -653,12 +754,14 @@ main (int argc, char **argv)
   g_test_add_func ("/flow/append-cut-short-ends-the-session",
                    test_append_cut_short_ends_the_session);
   g_test_add_func ("/flow/pause-holds-the-server-back", test_pause_holds_the_server_back);
+  g_test_add_func ("/flow/a-large-message-streams-through", test_a_large_message_streams_through);
   g_test_add_func ("/flow/callbacks-may-close", test_callbacks_may_close);
   g_test_add_func ("/flow/callbacks-may-drop-the-session", test_callbacks_may_drop_the_session);
   g_test_add_func ("/flow/callbacks-may-queue", test_callbacks_may_queue);
   g_test_add_func ("/flow/close-calls-nothing-from-inside", test_close_calls_nothing_from_inside);
   g_test_add_func ("/flow/idle-ends-for-a-command", test_idle_ends_for_a_command);
   g_test_add_func ("/flow/silence-is-right-while-idle", test_silence_is_right_while_idle);
+  g_test_add_func ("/flow/a-slow-line-is-no-silence", test_a_slow_line_is_no_silence);
   g_test_add_func ("/flow/login-has-deadlines", test_login_has_deadlines);
   g_test_add_func ("/flow/logout", test_logout);
   g_test_add_func ("/flow/a-literal-waits-for-plus", test_a_literal_waits_for_plus);

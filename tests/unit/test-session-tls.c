@@ -17,6 +17,8 @@
  * with its key. */
 static char *folder;
 
+static void run (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
 static void
 run (const char *format, ...)
 {
@@ -233,7 +235,7 @@ test_servers_without_tls (void)
 
   tls_fixture (&fixture, "good");
   expect_error (&fixture, "S: * OK hello, this is plain IMAP\nWAIT 100", IMAPSYNC_ERROR_PROTOCOL,
-                "does not speak TLS");
+                "does that port speak TLS?");
   tls_fixture (&fixture, "good");
   expect_error (&fixture, "WAIT 1", IMAPSYNC_ERROR_REFUSED, "during the TLS handshake");
   tls_fixture (&fixture, "good");
@@ -458,6 +460,8 @@ test_the_cipher_list_is_held_against_the_suite (void)
 static void
 test_outdated_tls_is_refused (void)
 {
+  expect_openssl ("-tls1_2 -cipher ECDHE-ECDSA-ARIA128-GCM-SHA256", NULL, IMAPSYNC_ERROR_PROTOCOL,
+                  "TLS handshake failed");
   expect_openssl ("-tls1_1 -cipher ALL:@SECLEVEL=0", NULL, IMAPSYNC_ERROR_CERTIFICATE, "TLS 1.2");
 }
 

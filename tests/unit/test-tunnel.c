@@ -119,7 +119,6 @@ expect_error (const char *command, int code, const char *text)
 static void
 test_status_and_last_words_are_told (void)
 {
-  g_autofree char *command = NULL;
   g_autofree char *tries = NULL;
   g_autofree char *body = NULL;
 
