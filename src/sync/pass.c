@@ -649,24 +649,40 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
 /* --- the run --------------------------------------------------------------------------------- */
 
 static void
+append_part (GString *line, const char *between, guint64 count, const char *what)
+{
+  if (count > 0)
+    g_string_append_printf (line, "%s%" G_GUINT64_FORMAT " %s", between, count, what);
+}
+
+static void
+append_side (GString *line, const SyncFigures *figures, Side side)
+{
+  gsize start;
+
+  if (figures->copied[side] + figures->flags[side] + figures->expunged[side] == 0)
+    return;
+  g_string_append_printf (line, "%sto %s: ", line->len > 0 ? "; " : "", side_name (side));
+  start = line->len;
+  append_part (line, "", figures->copied[side], "copied");
+  if (figures->copied[side] > 0) {
+    g_autofree char *size = g_format_size_full (figures->bytes[side], G_FORMAT_SIZE_IEC_UNITS);
+
+    g_string_append_printf (line, " (%s)", size);
+  }
+  append_part (line, line->len > start ? ", " : "", figures->flags[side], "flags changed");
+  append_part (line, line->len > start ? ", " : "", figures->expunged[side], "expunged");
+}
+
+static void
 append_figures (GString *line, const SyncFigures *figures)
 {
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (figures->copied[side] + figures->flags[side] + figures->expunged[side] == 0)
-      continue;
-    g_string_append_printf (line, "%sto %s", line->len > 0 ? "; " : "", side_name (side));
-    g_string_append_printf (line,
-                            " %" G_GUINT64_FORMAT " copied (%" G_GUINT64_FORMAT
-                            " bytes), %" G_GUINT64_FORMAT " flags, %" G_GUINT64_FORMAT " expunged",
-                            figures->copied[side], figures->bytes[side], figures->flags[side],
-                            figures->expunged[side]);
-  }
-  if (figures->matched > 0)
-    g_string_append_printf (line, "%s%" G_GUINT64_FORMAT " found on both sides",
-                            line->len > 0 ? "; " : "", figures->matched);
-  if (figures->problems > 0)
-    g_string_append_printf (line, "%s%" G_GUINT64_FORMAT " problems", line->len > 0 ? "; " : "",
-                            figures->problems);
+  append_side (line, figures, SIDE_LOCAL);
+  append_side (line, figures, SIDE_REMOTE);
+  append_part (line, line->len > 0 ? "; " : "", figures->matched, "found on both sides");
+  append_part (line, line->len > 0 ? "; problems: " : "problems: ", figures->problems, "");
+  if (line->len > 0 && line->str[line->len - 1] == ' ')
+    g_string_truncate (line, line->len - 1);
 }
 
 /* A pass that followed a notice and found only our own echo is not worth a line. */

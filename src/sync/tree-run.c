@@ -304,6 +304,23 @@ is_pipelined (const TreeAction *action)
 }
 
 static void
+tell_action (TreeRun *run, const TreeAction *action)
+{
+  static const char *const words[] = {
+      [TREE_CREATE] = "is created",           [TREE_RENAME] = "is renamed",
+      [TREE_DELETE] = "is deleted",           [TREE_SUBSCRIBE] = "is subscribed",
+      [TREE_UNSUBSCRIBE] = "is unsubscribed",
+  };
+  char delimiter = run->engine->peer[SIDE_LOCAL]->naming.delimiter;
+  g_autofree char *name = mailbox_name_display (action->name, delimiter);
+  g_autofree char *new_name =
+      action->new_name != NULL ? mailbox_name_display (action->new_name, delimiter) : NULL;
+
+  g_message ("%s: %s on the %s server%s%s", name, words[action->kind], side_name (action->side),
+             new_name != NULL ? ", to " : "", new_name != NULL ? new_name : "");
+}
+
+static void
 queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
 {
   static const char *const commands[] = {
@@ -326,11 +343,7 @@ queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
     g_ptr_array_add (run->failed, action);
     return;
   }
-  g_message ("%s on the %s server: %s%s%s", commands[action->kind], side_name (action->side), wire,
-             new_wire != NULL ? " to " : "", new_wire != NULL ? new_wire : "");
-  /* Dovecot hangs up on whoever deletes the mailbox that is selected. */
-  if (!is_pipelined (action) && peer->current != NULL)
-    sync_peer_unselect (peer, wait);
+  tell_action (run, action);
   command = imap_command_new (commands[action->kind]);
   imap_command_astring (command, wire);
   if (new_wire != NULL)
