@@ -4,29 +4,6 @@
 #include "sync/engine.h"
 
 void
-sync_figures_add (SyncFigures *sum, const SyncFigures *figures)
-{
-  for (Side side = 0; side < N_SIDES; side++) {
-    sum->copied[side] += figures->copied[side];
-    sum->flags[side] += figures->flags[side];
-    sum->expunged[side] += figures->expunged[side];
-    sum->bytes[side] += figures->bytes[side];
-  }
-  sum->matched += figures->matched;
-  sum->problems += figures->problems;
-}
-
-gboolean
-sync_figures_is_zero (const SyncFigures *figures)
-{
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (figures->copied[side] + figures->flags[side] + figures->expunged[side] > 0)
-      return FALSE;
-  }
-  return figures->matched + figures->problems == 0;
-}
-
-void
 sync_mailbox_free (SyncMailbox *mailbox)
 {
   if (mailbox == NULL)
@@ -80,6 +57,16 @@ gboolean
 sync_check (SyncEngine *engine, GError **error)
 {
   return !engine_failed (engine, error);
+}
+
+gboolean
+sync_check_store (SyncEngine *engine, GError **error)
+{
+  if (engine->fatal == NULL)
+    return TRUE;
+  if (error != NULL && *error == NULL)
+    g_propagate_error (error, g_error_copy (engine->fatal));
+  return FALSE;
 }
 
 static void

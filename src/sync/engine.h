@@ -34,9 +34,6 @@ typedef struct {
   guint64 problems;       /* conflicts and refusals */
 } SyncFigures;
 
-void sync_figures_add (SyncFigures *sum, const SyncFigures *figures);
-gboolean sync_figures_is_zero (const SyncFigures *figures);
-
 /* One mailbox of a run. */
 typedef struct {
   char *name;          /* program's form */
@@ -120,7 +117,10 @@ gboolean sync_wait (SyncWait *wait, GError **error);
  */
 gboolean sync_check (SyncEngine *engine, GError **error);
 
-/* The same until @deadline (monotonic, microseconds) or the engine stops. */
+/* FALSE when the database failed. */
+gboolean sync_check_store (SyncEngine *engine, GError **error);
+
+/* The same as sync_wait() until @deadline (monotonic, microseconds) or the engine stops. */
 gboolean sync_wait_until (SyncEngine *engine, gint64 deadline, GError **error);
 
 /* --- one server --- */

@@ -6,6 +6,7 @@
 #include "sync/apply.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
+#include "sync/figures.h"
 #include "sync/list.h"
 #include "sync/tree-answer.h"
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "config.h"
+
+#include "sync/collect.h"
+
+#include "sync/gather.h"
+
+gboolean
+sync_is_selected (const char *name, gboolean subscribed, gpointer data)
+{
+  const char *const *mailboxes = data;
+
+  return mailboxes == NULL ? subscribed : g_strv_contains (mailboxes, name);
+}
+
+static TreeNode *
+find_node (GHashTable *nodes, const char *name)
+{
+  return g_hash_table_lookup (nodes, name);
+}
+
+static GHashTable *
+index_tree (GPtrArray *tree)
+{
+  GHashTable *nodes = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < tree->len; i++) {
+    TreeNode *node = g_ptr_array_index (tree, i);
+
+    if (!node->unusable)
+      g_hash_table_insert (nodes, node->name, node);
+  }
+  return nodes;
+}
+
+static gboolean
+numbers_differ (const SyncMailbox *mailbox, Side side, const TreeNode *node, guint64 expected)
+{
+  const StoreMailbox *saved = mailbox->saved;
+
+  return node == NULL || node->uidvalidity == 0 || node->highestmodseq == 0 ||
+         node->uidvalidity != saved->side[side].uidvalidity ||
+         node->uidnext != saved->side[side].uidnext ||
+         node->highestmodseq != saved->side[side].highestmodseq || node->messages != expected;
+}
+
+gboolean
+sync_collect_holds (SyncEngine *engine, SyncMailbox *mailbox, guint64 held[N_SIDES], GError **error)
+{
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+
+  held[SIDE_LOCAL] = held[SIDE_REMOTE] = 0;
+  g_clear_pointer (&mailbox->holds, g_ptr_array_unref);
+  mailbox->holds = store_holds (engine->store, mailbox->saved->id, error);
+  if (mailbox->holds == NULL)
+    return FALSE;
+  for (guint i = 0; i < mailbox->holds->len;) {
+    const StoreHold *hold = g_ptr_array_index (mailbox->holds, i);
+
+    if (hold->uid != 0 && hold->kind != STORE_HOLD_FLAGS && hold->kind != STORE_HOLD_EXPUNGE)
+      held[hold->side]++;
+    if (hold->uid == 0 || (!engine->repair && (hold->retry_at == 0 || hold->retry_at > now))) {
+      i++;
+      continue;
+    }
+    if (mailbox->due[hold->side] == NULL)
+      mailbox->due[hold->side] = uid_set_new ();
+    uid_set_add (mailbox->due[hold->side], hold->uid);
+    g_ptr_array_remove_index (mailbox->holds, i);
+  }
+  return TRUE;
+}
+
+static gboolean
+judge (SyncEngine *engine, SyncMailbox *mailbox, GHashTable *nodes[N_SIDES],
+       GHashTable *with_intents, GError **error)
+{
+  guint64 held[N_SIDES];
+
+  if (!sync_collect_holds (engine, mailbox, held, error) ||
+      !store_pairs_count (engine->store, mailbox->saved->id, &mailbox->n_pairs, error))
+    return FALSE;
+  mailbox->dirty = engine->repair || engine->full_check || mailbox->due[SIDE_LOCAL] != NULL ||
+                   mailbox->due[SIDE_REMOTE] != NULL ||
+                   g_hash_table_contains (with_intents, &mailbox->saved->id);
+  for (Side side = 0; side < N_SIDES; side++) {
+    const TreeNode *node = find_node (nodes[side], mailbox->name);
+
+    mailbox->side[side].uidvalidity = mailbox->saved->side[side].uidvalidity;
+    mailbox->side[side].uidnext = mailbox->saved->side[side].uidnext;
+    mailbox->side[side].highestmodseq = mailbox->saved->side[side].highestmodseq;
+    mailbox->side[side].full = engine->repair || engine->full_check;
+    mailbox->side[side].expect_new =
+        node == NULL || node->uidnext != mailbox->saved->side[side].uidnext;
+    mailbox->dirty |= numbers_differ (mailbox, side, node, mailbox->n_pairs + held[side]);
+  }
+  return TRUE;
+}
+
+static SyncMailbox *
+make_mailbox (SyncEngine *engine, StoreMailbox *saved)
+{
+  SyncMailbox *mailbox = g_new0 (SyncMailbox, 1);
+
+  mailbox->name = g_strdup (saved->name);
+  mailbox->display = mailbox_name_display (saved->name, engine->peer[SIDE_LOCAL]->naming.delimiter);
+  mailbox->saved = saved;
+  for (Side side = 0; side < N_SIDES; side++) {
+    g_autoptr (GError) error = NULL;
+
+    mailbox->side[side].wire =
+        mailbox_name_to_wire (&engine->peer[side]->naming, saved->name, &error);
+    if (error != NULL)
+      sync_mailbox_fail (engine, mailbox, side, error->message);
+  }
+  return mailbox;
+}
+
+static gboolean
+is_selectable (GHashTable *nodes[N_SIDES], const char *name)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const TreeNode *node = find_node (nodes[side], name);
+
+    if (node != NULL && !node->selectable)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
+{
+  for (gsize i = 0; mailboxes != NULL && mailboxes[i] != NULL; i++) {
+    gboolean found = FALSE;
+
+    for (guint j = 0; j < engine->mailboxes->len; j++) {
+      const SyncMailbox *mailbox = g_ptr_array_index (engine->mailboxes, j);
+
+      found |= g_str_equal (mailbox->name, mailboxes[i]);
+    }
+    if (!found) {
+      g_autofree char *display =
+          mailbox_name_display (mailboxes[i], engine->peer[SIDE_LOCAL]->naming.delimiter);
+
+      g_warning ("%s: there is no such mailbox on either server", display);
+      engine->figures.problems++;
+      engine->incomplete = TRUE;
+    }
+  }
+}
+
+static GHashTable *
+mailboxes_with_intents (SyncEngine *engine, GError **error)
+{
+  g_autoptr (GArray) ids = store_intent_mailboxes (engine->store, error);
+  GHashTable *set;
+
+  if (ids == NULL)
+    return NULL;
+  set = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  for (guint i = 0; i < ids->len; i++)
+    g_hash_table_add (set, g_memdup2 (&g_array_index (ids, gint64, i), sizeof (gint64)));
+  return set;
+}
+
+gboolean
+sync_collect_listed (SyncEngine *engine, const char *const *mailboxes, GPtrArray *trees[N_SIDES],
+                     GError **error)
+{
+  g_autoptr (GPtrArray) saved = store_mailboxes (engine->store, error);
+  g_autoptr (GHashTable) with_intents = NULL;
+  g_autoptr (GHashTable) local = index_tree (trees[SIDE_LOCAL]);
+  g_autoptr (GHashTable) remote = index_tree (trees[SIDE_REMOTE]);
+  GHashTable *nodes[N_SIDES] = {local, remote};
+
+  if (saved == NULL || (with_intents = mailboxes_with_intents (engine, error)) == NULL)
+    return FALSE;
+  while (saved->len > 0) {
+    StoreMailbox *one = g_ptr_array_steal_index (saved, 0);
+    gboolean subscribed = one->side[SIDE_LOCAL].subscribed || one->side[SIDE_REMOTE].subscribed;
+    SyncMailbox *mailbox;
+
+    if (!one->side[SIDE_LOCAL].listed || !one->side[SIDE_REMOTE].listed ||
+        !is_selectable (nodes, one->name) ||
+        !sync_is_selected (one->name, subscribed, (gpointer)mailboxes)) {
+      store_mailbox_free (one);
+      continue;
+    }
+    mailbox = make_mailbox (engine, one);
+    g_ptr_array_add (engine->mailboxes, mailbox);
+    if (!mailbox->failed && !judge (engine, mailbox, nodes, with_intents, error))
+      return FALSE;
+  }
+  warn_about_unknown (engine, mailboxes);
+  return TRUE;
+}
+
+gboolean
+sync_collect_marked (SyncEngine *engine, const char *const *names, GError **error)
+{
+  g_autoptr (GPtrArray) saved = store_mailboxes (engine->store, error);
+
+  if (saved == NULL)
+    return FALSE;
+  while (saved->len > 0) {
+    StoreMailbox *one = g_ptr_array_steal_index (saved, 0);
+    SyncMailbox *mailbox;
+
+    if (!g_strv_contains (names, one->name) || !one->side[SIDE_LOCAL].listed ||
+        !one->side[SIDE_REMOTE].listed) {
+      store_mailbox_free (one);
+      continue;
+    }
+    mailbox = make_mailbox (engine, one);
+    g_ptr_array_add (engine->mailboxes, mailbox);
+    mailbox->dirty = !mailbox->failed;
+    for (Side side = 0; side < N_SIDES; side++) {
+      mailbox->side[side].uidvalidity = one->side[side].uidvalidity;
+      mailbox->side[side].uidnext = one->side[side].uidnext;
+      mailbox->side[side].highestmodseq = one->side[side].highestmodseq;
+      mailbox->side[side].expect_new = TRUE;
+    }
+  }
+  return TRUE;
+}
