@@ -162,7 +162,8 @@ is_half_deleted (const TreeContext *tree, const TreeEntity *entity, Side side)
     const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
 
     if (intent->kind == TREE_DELETE && intent->side == side && entity->saved != NULL &&
-        (intent->saved_id == entity->saved->id || strcmp (intent->name, entity->saved->name) == 0))
+        (intent->saved_id == entity->saved->id ||
+         (intent->saved_id == 0 && strcmp (intent->name, entity->saved->name) == 0)))
       return TRUE;
   }
   return FALSE;

@@ -711,11 +711,10 @@ join_mailboxes (World *world, const char *name)
 {
   Box *local = box_at (&world->server[0], name), *remote = box_at (&world->server[1], name);
 
-  if (local == NULL || remote == NULL)
+  if (local == NULL || remote == NULL || local->mailbox == remote->mailbox)
     return;
-  if (g_hash_table_contains (world->touched, GUINT_TO_POINTER (local->mailbox)) ||
-      g_hash_table_contains (world->touched, GUINT_TO_POINTER (remote->mailbox)))
-    local->mailbox = ++world->next;
+  if (g_hash_table_contains (world->touched, GUINT_TO_POINTER (remote->mailbox)))
+    g_hash_table_add (world->touched, GUINT_TO_POINTER (local->mailbox));
   remote->mailbox = local->mailbox;
 }
 
@@ -751,8 +750,11 @@ do_reset (World *world, const TreeAction *action)
   g_array_set_size (saved->pairs, 0);
   saved->tree->pairs = 0;
   for (Side side = 0; side < N_SIDES; side++) {
-    saved->tree->side[side].uidvalidity = saved->tree->side[side].uidnext = 0;
+    saved->tree->side[side].uidnext = 0;
     saved->tree->side[side].highestmodseq = 0;
+    if (!action->fresh[side])
+      continue;
+    saved->tree->side[side].uidvalidity = 0;
     g_clear_pointer (&saved->tree->side[side].mailboxid, g_free);
   }
 }
@@ -949,6 +951,7 @@ world_sync (World *world)
       if (saved->tree->side[side].uidvalidity != box[side]->uidvalidity)
         g_array_set_size (saved->pairs, 0);
     sync_pairs (world, saved, box);
+    join_mailboxes (world, saved->tree->name);
     copy_new (world, saved, box, SIDE_LOCAL);
     copy_new (world, saved, box, SIDE_REMOTE);
     saved->tree->pairs = saved->pairs->len;
