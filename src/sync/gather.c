@@ -262,6 +262,17 @@ finish_probe (SyncEngine *engine, Probe *probe)
   return FALSE;
 }
 
+static void
+add_probe (GPtrArray *probes, SyncMailbox *mailbox, Side side)
+{
+  Probe *probe = g_new0 (Probe, 1);
+
+  probe->mailbox = mailbox;
+  probe->side = side;
+  probe->delta = sync_delta_new ();
+  g_ptr_array_add (probes, probe);
+}
+
 /* One probe of each side in @sides of each mailbox; those to be asked again are left in @again. */
 static gboolean
 run_probes (SyncEngine *engine, GPtrArray *probes, GPtrArray *again, GError **error)
@@ -275,33 +286,18 @@ run_probes (SyncEngine *engine, GPtrArray *probes, GPtrArray *again, GError **er
   for (guint i = 0; i < probes->len; i++) {
     Probe *probe = g_ptr_array_index (probes, i);
 
-    if (finish_probe (engine, probe)) {
-      Probe *next = g_new0 (Probe, 1);
-
-      next->mailbox = probe->mailbox;
-      next->side = probe->side;
-      next->delta = sync_delta_new ();
-      g_ptr_array_add (again, next);
-    }
+    if (finish_probe (engine, probe))
+      add_probe (again, probe->mailbox, probe->side);
   }
   return TRUE;
 }
 
-gboolean
-sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
+/* (transfer full) @probes */
+static gboolean
+finish_probes (SyncEngine *engine, GPtrArray *first, GError **error)
 {
-  g_autoptr (GPtrArray) probes = g_ptr_array_new_with_free_func (probe_free);
+  g_autoptr (GPtrArray) probes = first;
 
-  for (guint i = 0; i < mailboxes->len; i++) {
-    for (Side side = 0; side < N_SIDES; side++) {
-      Probe *probe = g_new0 (Probe, 1);
-
-      probe->mailbox = g_ptr_array_index (mailboxes, i);
-      probe->side = side;
-      probe->delta = sync_delta_new ();
-      g_ptr_array_add (probes, probe);
-    }
-  }
   while (probes->len > 0) {
     g_autoptr (GPtrArray) again = g_ptr_array_new_with_free_func (probe_free);
 
@@ -311,6 +307,27 @@ sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
     probes = g_steal_pointer (&again);
   }
   return TRUE;
+}
+
+gboolean
+sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
+{
+  GPtrArray *probes = g_ptr_array_new_with_free_func (probe_free);
+
+  for (guint i = 0; i < mailboxes->len; i++) {
+    for (Side side = 0; side < N_SIDES; side++)
+      add_probe (probes, g_ptr_array_index (mailboxes, i), side);
+  }
+  return finish_probes (engine, probes, error);
+}
+
+gboolean
+sync_gather_side (SyncEngine *engine, SyncMailbox *mailbox, Side side, GError **error)
+{
+  GPtrArray *probes = g_ptr_array_new_with_free_func (probe_free);
+
+  add_probe (probes, mailbox, side);
+  return finish_probes (engine, probes, error);
 }
 
 /* --- descriptions ---------------------------------------------------------------------------- */

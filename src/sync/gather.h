@@ -9,6 +9,9 @@ G_BEGIN_DECLS
  * Fills side[].delta. A mailbox that a server will not select fails alone. */
 gboolean sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error);
 
+/* The same for one side alone, where the other does not have the mailbox. */
+gboolean sync_gather_side (SyncEngine *engine, SyncMailbox *mailbox, Side side, GError **error);
+
 /* Asks for date, size and id of the messages of the deltas that are not described and have no pair
  * (mailbox->pairs is loaded). */
 gboolean sync_gather_descriptions (SyncEngine *engine, GPtrArray *mailboxes, GError **error);

@@ -75,6 +75,80 @@ answer_exists (SyncEngine *engine, TreeQuestion *question, GError **error)
   return TRUE;
 }
 
+/* R9: an interrupted pass was about to empty and delete it there. */
+static gboolean
+is_being_deleted (SyncEngine *engine, const TreeQuestion *question)
+{
+  g_autoptr (GPtrArray) intents = store_intents (engine->store, 0, NULL);
+
+  for (guint i = 0; intents != NULL && i < intents->len; i++) {
+    const StoreIntent *intent = g_ptr_array_index (intents, i);
+
+    if (intent->kind == STORE_INTENT_DELETE && intent->side == question->side &&
+        g_strcmp0 (intent->name, question->name) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* What is left of it is what the pass would have expunged: as agreed, or with our \Deleted. */
+static gboolean
+is_remnant (SyncEngine *engine, const StoreMailbox *saved, Side side, const SyncDelta *delta,
+            GError **error)
+{
+  FlagsId deleted = flag_table_intern_text (engine->flags, "\\Deleted");
+
+  if (delta->trust == SYNC_TRUST_NONE)
+    return FALSE;
+  for (guint i = 0; i < delta->messages->len; i++) {
+    const SyncMessage *message = &g_array_index (delta->messages, SyncMessage, i);
+    StorePair pair;
+    gboolean found;
+
+    if (!store_pair_find (engine->store, saved->id, side, message->uid, &pair, &found, error))
+      return FALSE;
+    if (!found || flag_table_union (engine->flags, message->flags, deleted) !=
+                      flag_table_union (engine->flags, pair.flags, deleted))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+sync_tree_examine (SyncEngine *engine, const StoreMailbox *saved, Side side, const char *name,
+                   SyncMailbox **mailbox, TreeAnswer *changed, GError **error)
+{
+  const char *names[N_SIDES] = {NULL, NULL};
+  SyncMailbox *examined;
+  GError *failure = NULL;
+
+  *changed = TREE_ANSWER_UNKNOWN;
+  names[side] = name;
+  *mailbox = examined = sync_tree_mailbox (engine, saved, names);
+  examined->side[side].full = TRUE;
+  if (examined->side[side].wire != NULL && sync_gather_side (engine, examined, side, &failure) &&
+      examined->side[side].delta != NULL)
+    *changed = is_remnant (engine, saved, side, examined->side[side].delta, &failure)
+                   ? TREE_ANSWER_NO
+                   : TREE_ANSWER_YES;
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error (error, failure);
+  return FALSE;
+}
+
+static gboolean
+answer_interrupted (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
+                    GError **error)
+{
+  SyncMailbox *mailbox;
+  gboolean ok = sync_tree_examine (engine, saved, question->side, question->name, &mailbox,
+                                   &question->answer, error);
+
+  sync_mailbox_free (mailbox);
+  return ok;
+}
+
 static gboolean
 answer_changed (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
                 GError **error)
@@ -90,6 +164,8 @@ answer_changed (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *que
            node.uidnext == saved->side[question->side].uidnext && node.highestmodseq != 0 &&
            node.highestmodseq == saved->side[question->side].highestmodseq)
     question->answer = TREE_ANSWER_NO;
+  else if (is_being_deleted (engine, question))
+    return answer_interrupted (engine, saved, question, error);
   else
     question->answer = TREE_ANSWER_YES;
   return TRUE;

@@ -17,4 +17,11 @@ sync_tree_mailbox (SyncEngine *engine, const StoreMailbox *saved, const char *co
 /* The saved mailbox of that id, or NULL. */
 StoreMailbox *sync_tree_find_saved (GPtrArray *saved, gint64 id);
 
+/* Looks whether @name on @side, which was deleted on the other side, holds anything but the paired
+ * messages of @saved, their flags as agreed or with our \Deleted. @mailbox (transfer full) has that
+ * side's full delta, which ties what is done next to what was seen. */
+gboolean sync_tree_examine (SyncEngine *engine, const StoreMailbox *saved, Side side,
+                            const char *name, SyncMailbox **mailbox, TreeAnswer *changed,
+                            GError **error);
+
 G_END_DECLS

@@ -345,6 +345,9 @@ queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
     return;
   }
   tell_action (run, action);
+  /* Dovecot hangs up on whoever deletes the mailbox that is selected. */
+  if (!is_pipelined (action) && peer->current != NULL)
+    sync_peer_unselect (peer, wait);
   command = imap_command_new (commands[action->kind]);
   imap_command_astring (command, wire);
   if (new_wire != NULL)
@@ -355,44 +358,47 @@ queue_action (TreeRun *run, SyncWait *wait, TreeAction *action)
   sync_peer_queue (peer, wait, command, on_done, doing, g_free);
 }
 
-/* Takes the paired messages out of a mailbox that is to be deleted, and looks whether anything is
- * left: mail that came meanwhile survives. */
+static gboolean
+expunge_all (TreeRun *run, SyncMailbox *mailbox, Side side, GError **error)
+{
+  SyncEngine *engine = run->engine;
+  g_autoptr (GPtrArray) mailboxes = g_ptr_array_new ();
+
+  mailbox->plan = sync_plan_new ();
+  mailbox->side[side_other (side)].delta = sync_delta_new ();
+  if (!store_pairs_range (engine->store, mailbox->saved->id, side, 1, G_MAXUINT32,
+                          mailbox->plan->expunge[side], error))
+    return FALSE;
+  g_ptr_array_add (mailboxes, mailbox);
+  if (!sync_apply (engine, mailboxes, error))
+    return FALSE;
+  sync_figures_add (&engine->figures, &mailbox->figures);
+  return TRUE;
+}
+
+/* Takes the paired messages out of a mailbox that is to be deleted, unless there is anything else
+ * in it, and looks whether anything is left: mail that came meanwhile survives. */
 static gboolean
 empty_mailbox (TreeRun *run, TreeAction *action, gboolean *is_empty, GError **error)
 {
   SyncEngine *engine = run->engine;
   const StoreMailbox *saved = sync_tree_find_saved (run->saved, action->saved_id);
-  g_autoptr (GPtrArray) mailboxes = NULL;
-  const char *names[N_SIDES] = {NULL, NULL};
   SyncMailbox *mailbox;
+  TreeAnswer changed;
   TreeNode node = {0};
-  gboolean answered, refused;
+  gboolean answered = FALSE, refused, ok;
 
   *is_empty = FALSE;
   if (saved == NULL)
     return TRUE;
-  names[action->side] = action->name;
-  mailbox = sync_tree_mailbox (engine, saved, names);
-  mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
-  g_ptr_array_add (mailboxes, mailbox);
-  if (mailbox->side[action->side].wire == NULL)
-    return TRUE;
-  mailbox->plan = sync_plan_new ();
-  for (Side side = 0; side < N_SIDES; side++) {
-    mailbox->side[side].delta = sync_delta_new ();
-    mailbox->side[side].delta->uidvalidity = saved->side[side].uidvalidity;
-    mailbox->side[side].delta->highestmodseq = saved->side[side].highestmodseq;
-  }
-  if (!store_pairs_range (engine->store, saved->id, action->side, 1, G_MAXUINT32,
-                          mailbox->plan->expunge[action->side], &engine->fatal) ||
-      !sync_apply (engine, mailboxes, error))
-    return FALSE;
-  sync_figures_add (&engine->figures, &mailbox->figures);
-  if (!sync_list_status (engine, action->side, mailbox->side[action->side].wire, &node, &answered,
-                         &refused, error))
-    return FALSE;
-  *is_empty = answered && node.messages == 0;
-  return TRUE;
+  ok = sync_tree_examine (engine, saved, action->side, action->name, &mailbox, &changed, error);
+  if (ok && changed == TREE_ANSWER_NO)
+    ok = expunge_all (run, mailbox, action->side, error) &&
+         sync_list_status (engine, action->side, mailbox->side[action->side].wire, &node, &answered,
+                           &refused, error);
+  sync_mailbox_free (mailbox);
+  *is_empty = ok && answered && node.messages == 0;
+  return ok;
 }
 
 /* Creations and subscriptions go out together; a rename or a deletion waits for what was before it

@@ -91,6 +91,7 @@ class StoreCase(ServerCase):
         return folder
 
     def restore_database(self, folder):
+        self.account.database.parent.mkdir(mode=0o700, exist_ok=True)
         self.lose_database()
         for path in folder.iterdir():
             shutil.copy2(path, self.account.database.parent / path.name)
