@@ -230,7 +230,6 @@ static gboolean
 write_intents (TreeRun *run)
 {
   SyncEngine *engine = run->engine;
-  g_autoptr (GError) error = NULL;
   gboolean any = FALSE;
 
   if (!sync_commit_flush (engine) || !store_begin (engine->store, &engine->fatal))
