@@ -128,6 +128,51 @@ make_plan (TreeRun *run, TreeInput *input, GError **error)
   return FALSE;
 }
 
+static TreeNode *
+find_node (GPtrArray *tree, const char *name)
+{
+  for (guint i = 0; i < tree->len; i++) {
+    TreeNode *node = g_ptr_array_index (tree, i);
+
+    if (g_str_equal (node->name, name))
+      return node;
+  }
+  return NULL;
+}
+
+static gboolean
+is_planned (TreeRun *run, const TreeAction *wanted)
+{
+  for (guint i = 0; i < run->plan->actions->len; i++) {
+    const TreeAction *action = g_ptr_array_index (run->plan->actions, i);
+
+    if (action->kind == wanted->kind && action->side == wanted->side &&
+        g_str_equal (action->name, wanted->name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* A subscription outlives its mailbox. Of one that an interrupted pass has deleted nothing but the
+ * intent speaks any more. */
+static void
+add_left_over (TreeRun *run, GPtrArray *intents)
+{
+  for (guint i = 0; i < intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (intents, i);
+    TreeAction *action;
+
+    if (intent->kind != TREE_UNSUBSCRIBE || is_planned (run, intent) ||
+        find_node (run->trees[intent->side], intent->name) != NULL)
+      continue;
+    action = g_new0 (TreeAction, 1);
+    action->kind = TREE_UNSUBSCRIBE;
+    action->side = intent->side;
+    action->name = g_strdup (intent->name);
+    g_ptr_array_add (run->plan->actions, action);
+  }
+}
+
 static gboolean
 load_and_plan (TreeRun *run, GError **error)
 {
@@ -155,7 +200,10 @@ load_and_plan (TreeRun *run, GError **error)
       return FALSE;
     g_ptr_array_add (saved, one);
   }
-  return make_plan (run, &input, error);
+  if (!make_plan (run, &input, error))
+    return FALSE;
+  add_left_over (run, intents);
+  return TRUE;
 }
 
 static void
@@ -192,18 +240,6 @@ is_void (TreeRun *run, const TreeAction *action)
       return TRUE;
   }
   return FALSE;
-}
-
-static TreeNode *
-find_node (GPtrArray *tree, const char *name)
-{
-  for (guint i = 0; i < tree->len; i++) {
-    TreeNode *node = g_ptr_array_index (tree, i);
-
-    if (g_str_equal (node->name, name))
-      return node;
-  }
-  return NULL;
 }
 
 /* A mailbox that is not to be copied is not created either. */
