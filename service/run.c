@@ -3,71 +3,17 @@
 
 #include "run.h"
 
+#include "handover.h"
 #include "log.h"
 #include "options.h"
-#include "progress.h"
+#include "service.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-typedef struct {
-  GMainLoop *loop;
-  GPtrArray *accounts; /* SyncAccount */
-  Progress *progress;
-  guint running;
-  SyncResult result; /* the worst so far */
-  gboolean stopping;
-} Run;
-
-static void
-on_progress (SyncAccount *account, const SyncProgress *state, gpointer data)
-{
-  Run *self = data;
-  progress_update (self->progress, account, state);
-}
-
-static void
-on_finished (SyncAccount *account, SyncResult result, gpointer data)
-{
-  Run *self = data;
-
-  progress_remove (self->progress, account);
-  self->result = MAX (self->result, result);
-  if (--self->running == 0)
-    g_main_loop_quit (self->loop);
-}
-
-static gboolean
-on_signal (Run *self, int number)
-{
-  if (self->stopping) {
-    log_set_status (NULL);
-    /* So that whoever waits for us sees what it was. */
-    signal (number, SIG_DFL);
-    raise (number);
-  }
-  self->stopping = TRUE;
-  for (guint i = 0; i < self->accounts->len; i++)
-    sync_account_stop (g_ptr_array_index (self->accounts, i));
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_sigint (gpointer data)
-{
-  return on_signal (data, SIGINT);
-}
-
-static gboolean
-on_sigterm (gpointer data)
-{
-  return on_signal (data, SIGTERM);
-}
 
 /* A configuration error may carry an example in lines of its own. */
 static void
@@ -80,26 +26,18 @@ log_lines (const char *text)
 }
 
 static SyncResult
-run_accounts (GPtrArray *configs, const SyncRequest *request)
+run_accounts (const char *const *paths, GPtrArray *configs, const SyncRequest *request)
 {
-  static const SyncListener listener = {on_progress, on_finished};
-  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (GPtrArray) accounts =
-      g_ptr_array_new_with_free_func ((GDestroyNotify)sync_account_free);
-  g_autoptr (Progress) progress = progress_new (configs->len);
-  Run self = {loop, accounts, progress, configs->len, SYNC_RESULT_OK, FALSE};
-  guint sigint = g_unix_signal_add (SIGINT, on_sigint, &self);
-  guint sigterm = g_unix_signal_add (SIGTERM, on_sigterm, &self);
+  g_autoptr (Service) service = NULL;
+  SyncResult others = SYNC_RESULT_OK, ours;
 
-  for (guint i = 0; i < configs->len; i++)
-    g_ptr_array_add (accounts,
-                     sync_account_new (g_ptr_array_index (configs, i), request, &listener, &self));
-  for (guint i = 0; i < accounts->len; i++)
-    sync_account_start (g_ptr_array_index (accounts, i));
-  g_main_loop_run (loop);
-  g_source_remove (sigint);
-  g_source_remove (sigterm);
-  return self.result;
+  if (request->mode != SYNC_STAY)
+    others = handover_try (configs, request);
+  if (configs->len == 0)
+    return others;
+  service = service_new (paths, configs, request);
+  ours = service_run (service);
+  return MAX (others, ours);
 }
 
 static int
@@ -153,5 +91,5 @@ run (int argc, const char *const *argv)
     return SYNC_RESULT_CONFIG;
   }
   log_show_accounts (configs->len > 1);
-  return run_accounts (configs, &options->request);
+  return run_accounts ((const char *const *)options->configs->pdata, configs, &options->request);
 }
