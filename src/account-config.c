@@ -141,6 +141,8 @@ account_config_from_file (const ConfigFile *file, GError **error)
   if (!account_options_check (file, error))
     return NULL;
   config->poll = DEFAULT_POLL;
+  if (!account_options_number (file, "poll", 1, 24 * 60 * 60, &config->poll, error))
+    return NULL;
   for (guint side = 0; side < N_SIDES; side++) {
     config->server[side] = load_server (file, side, error);
     if (config->server[side] == NULL)
@@ -169,7 +171,9 @@ warn_of_readers (const ConfigFile *file, const AccountConfig *config)
   if ((file->mode & (S_IRGRP | S_IROTH)) == 0)
     return;
   for (guint side = 0; side < N_SIDES; side++) {
-    if (config->server[side]->password != NULL) {
+    const ServerSettings *server = config->server[side];
+    if (server->password != NULL ||
+        (server->proxy != NULL && strchr (server->proxy, '@') != NULL)) {
       g_warning ("%s: others can read this file, which holds a password; \"chmod 600\" helps",
                  name);
       return;

@@ -16,6 +16,18 @@ static const char *const type_names[] = {
 static const char *const mechanism_names[] = {
     [AUTH_PLAIN] = "PLAIN",
     [AUTH_LOGIN] = "LOGIN",
+    [AUTH_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+    [AUTH_SCRAM_SHA_256] = "SCRAM-SHA-256",
+    [AUTH_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
+    [AUTH_SCRAM_SHA_1] = "SCRAM-SHA-1",
+    [AUTH_EXTERNAL] = "EXTERNAL",
+    [AUTH_OAUTHBEARER] = "OAUTHBEARER",
+    [AUTH_XOAUTH2] = "XOAUTH2",
+};
+
+static const char *const version_names[] = {
+    [TLS_VERSION_1_2] = "TLSv1.2",
+    [TLS_VERSION_1_3] = "TLSv1.3",
 };
 
 static const char *const digest_names[] = {
@@ -127,8 +139,7 @@ host_fault (const char *host)
 }
 
 static gboolean
-parse_host (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
-            GError **error)
+parse_host_name (const ConfigFile *file, const ConfigEntry *entry, char **name, GError **error)
 {
   gsize length = strlen (entry->value);
   gboolean brackets = length > 2 && entry->value[0] == '[' && entry->value[length - 1] == ']';
@@ -139,8 +150,22 @@ parse_host (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *se
 
   if (fault != NULL)
     return config_file_error (file, entry->line, error, "%s: %s %s", entry->name, quoted, fault);
-  take_string (&server->host, g_steal_pointer (&host));
+  take_string (name, g_steal_pointer (&host));
   return TRUE;
+}
+
+static gboolean
+parse_host (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+            GError **error)
+{
+  return parse_host_name (file, entry, &server->host, error);
+}
+
+static gboolean
+parse_tls_host (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                GError **error)
+{
+  return parse_host_name (file, entry, &server->tls_host, error);
 }
 
 static gboolean
@@ -194,6 +219,7 @@ parse_auth (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *se
   }
   g_array_unref (server->auth);
   server->auth = g_steal_pointer (&auth);
+  server->auth_chosen = TRUE;
   return TRUE;
 }
 
@@ -210,6 +236,14 @@ parse_password (const ConfigFile *file, const ConfigEntry *entry, ServerSettings
                 GError **error)
 {
   take_string (&server->password, g_strdup (entry->value));
+  return TRUE;
+}
+
+static gboolean
+parse_password_command (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                        GError **error)
+{
+  take_string (&server->password_command, g_strdup (entry->value));
   return TRUE;
 }
 
@@ -249,11 +283,13 @@ parse_hex (const char *text)
 
 static gboolean
 parse_fingerprint (const ConfigFile *file, const ConfigEntry *entry, const char *word,
-                   GArray *fingerprints, GError **error)
+                   ServerSettings *server, GError **error)
 {
-  const char *dollar = strchr (word, '$');
-  const char *hex = dollar != NULL ? dollar + 1 : word;
-  g_autofree char *name = dollar != NULL ? g_strndup (word, dollar - word) : g_strdup ("sha256");
+  const gboolean of_key = g_ascii_strncasecmp (word, "spki-", 5) == 0;
+  const char *text = of_key ? word + 5 : word;
+  const char *dollar = strchr (text, '$');
+  const char *hex = dollar != NULL ? dollar + 1 : text;
+  g_autofree char *name = dollar != NULL ? g_strndup (text, dollar - text) : g_strdup ("sha256");
   g_autoptr (GByteArray) digest = NULL;
   guint algorithm, expected;
 
@@ -269,7 +305,7 @@ parse_fingerprint (const ConfigFile *file, const ConfigEntry *entry, const char 
                               digest_names[algorithm], expected * 2, quoted);
   }
   g_array_append_val (
-      fingerprints,
+      of_key ? server->key_pins : server->fingerprints,
       ((Fingerprint){algorithm, g_byte_array_free_to_bytes (g_steal_pointer (&digest))}));
   return TRUE;
 }
@@ -281,11 +317,39 @@ parse_fingerprints (const ConfigFile *file, const ConfigEntry *entry, ServerSett
   g_auto (GStrv) words = g_strsplit_set (entry->value, " \t", -1);
 
   g_array_set_size (server->fingerprints, 0);
+  g_array_set_size (server->key_pins, 0);
   for (char **word = words; *word != NULL; word++) {
-    if (**word != '\0' && !parse_fingerprint (file, entry, *word, server->fingerprints, error))
+    if (**word != '\0' && !parse_fingerprint (file, entry, *word, server, error))
       return FALSE;
   }
   return TRUE;
+}
+
+static gboolean
+parse_version (const ConfigFile *file, const ConfigEntry *entry, TlsVersion *version,
+               GError **error)
+{
+  guint index;
+
+  if (!parse_name (file, entry, entry->name, entry->value, version_names,
+                   G_N_ELEMENTS (version_names), &index, error))
+    return FALSE;
+  *version = index;
+  return TRUE;
+}
+
+static gboolean
+parse_protocol_min (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                    GError **error)
+{
+  return parse_version (file, entry, &server->tls_min, error);
+}
+
+static gboolean
+parse_protocol_max (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                    GError **error)
+{
+  return parse_version (file, entry, &server->tls_max, error);
 }
 
 static gboolean
@@ -316,6 +380,59 @@ parse_ca_path (const ConfigFile *file, const ConfigEntry *entry, ServerSettings 
     return config_file_error (file, entry->line, error, "%s: there is no folder \"%s\"",
                               entry->name, path);
   take_string (&server->ca_path, g_steal_pointer (&path));
+  return TRUE;
+}
+
+static gboolean
+parse_file (const ConfigFile *file, const ConfigEntry *entry, char **place, GError **error)
+{
+  g_autofree char *base = g_path_get_dirname (file->path);
+  g_autofree char *path = account_options_path (entry->value, base);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS) || g_file_test (path, G_FILE_TEST_IS_DIR))
+    return config_file_error (file, entry->line, error, "%s: there is no file \"%s\"", entry->name,
+                              path);
+  take_string (place, g_steal_pointer (&path));
+  return TRUE;
+}
+
+static gboolean
+parse_ca_file (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+               GError **error)
+{
+  return parse_file (file, entry, &server->ca_file, error);
+}
+
+static gboolean
+parse_client_certificate (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                          GError **error)
+{
+  return parse_file (file, entry, &server->client_certificate, error);
+}
+
+static gboolean
+parse_compress (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                GError **error)
+{
+  return parse_boolean (file, entry, &server->compress, error);
+}
+
+/* GIO's socks5 lets the proxy look names up, which is what others call socks5h. The value may hold
+ * a password and is not shown. */
+static gboolean
+parse_proxy (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+             GError **error)
+{
+  g_autoptr (GUri) uri = g_uri_parse (entry->value, G_URI_FLAGS_HAS_PASSWORD, NULL);
+  const char *scheme = uri != NULL ? g_uri_get_scheme (uri) : "";
+  const char *host = uri != NULL ? g_uri_get_host (uri) : NULL;
+
+  if ((strcmp (scheme, "socks5") != 0 && strcmp (scheme, "socks5h") != 0) || host == NULL ||
+      *host == '\0' || strlen (g_uri_get_path (uri)) > 1 || g_uri_get_query (uri) != NULL)
+    return config_file_error (file, entry->line, error,
+                              "%s has to be socks5://HOST:PORT or socks5h://HOST:PORT",
+                              entry->name);
+  take_string (&server->proxy, g_strconcat ("socks5", entry->value + strlen (scheme), NULL));
   return TRUE;
 }
 
@@ -351,12 +468,23 @@ static const Option options[] = {
     {"auth", IN_SERVER, parse_auth},
     {"username", IN_SERVER, parse_username},
     {"password", IN_SERVER, parse_password},
+    {"password-command", IN_SERVER, parse_password_command},
     {"SSL_cipher_list", IN_NETWORK, parse_cipher_list},
     {"SSL_fingerprint", IN_NETWORK, parse_fingerprints},
     {"SSL_verify_trusted_peer", IN_NETWORK, parse_verify},
+    {"SSL_verify", IN_NETWORK, parse_verify},
     {"SSL_ca_path", IN_NETWORK, parse_ca_path},
+    {"SSL_CApath", IN_NETWORK, parse_ca_path},
+    {"SSL_CAfile", IN_NETWORK, parse_ca_file},
+    {"SSL_hostname", IN_NETWORK, parse_tls_host},
+    {"SSL_protocol_min", IN_NETWORK, parse_protocol_min},
+    {"SSL_protocol_max", IN_NETWORK, parse_protocol_max},
+    {"SSL_client_certificate", IN_NETWORK, parse_client_certificate},
+    {"proxy", IN_NETWORK, parse_proxy},
+    {"compress", IN_SERVER, parse_compress},
     {"timeout", IN_SERVER, parse_timeout},
     {"database", 0, NULL},
+    {"poll", 0, NULL},
 };
 
 static const Option *
@@ -472,5 +600,20 @@ account_options_apply (const ConfigFile *file, ServerSettings *server, GError **
     return FALSE;
   if (server->type == SERVER_TUNNEL)
     g_clear_pointer (&server->host, g_free);
-  return apply_section (file, defaults, server, error) && apply_section (file, own, server, error);
+  if (!apply_section (file, defaults, server, error) || !apply_section (file, own, server, error))
+    return FALSE;
+  if (server->tls_min > server->tls_max)
+    return config_file_error (file, own != NULL ? own->line : 0, error,
+                              "[%s]: SSL_protocol_min is above SSL_protocol_max",
+                              side_name (server->side));
+  return TRUE;
+}
+
+gboolean
+account_options_number (const ConfigFile *file, const char *name, guint smallest, guint largest,
+                        guint *number, GError **error)
+{
+  const ConfigEntry *entry = config_section_entry (config_file_section (file, ""), name);
+
+  return entry == NULL || parse_number (file, entry, smallest, largest, number, error);
 }

@@ -16,6 +16,10 @@ gboolean account_options_check (const ConfigFile *file, GError **error);
  * makes no sense for the server's type does not count; in its own section it is an error. */
 gboolean account_options_apply (const ConfigFile *file, ServerSettings *server, GError **error);
 
+/* The account's own option @name into @number, which stays as it is where the file has none. */
+gboolean account_options_number (const ConfigFile *file, const char *name, guint smallest,
+                                 guint largest, guint *number, GError **error);
+
 /* @value as an absolute path: "~/" is the home folder, relative ones start from @base. */
 char *account_options_path (const char *value, const char *base);
 

@@ -12,10 +12,45 @@ fingerprint_clear (gpointer data)
   g_clear_pointer (&fingerprint->digest, g_bytes_unref);
 }
 
+static GArray *
+fingerprints_new (void)
+{
+  GArray *list = g_array_new (FALSE, FALSE, sizeof (Fingerprint));
+
+  g_array_set_clear_func (list, fingerprint_clear);
+  return list;
+}
+
+static GArray *
+fingerprints_copy (const GArray *list)
+{
+  GArray *copy = fingerprints_new ();
+
+  for (guint i = 0; i < list->len; i++) {
+    Fingerprint fingerprint = g_array_index (list, Fingerprint, i);
+
+    g_bytes_ref (fingerprint.digest);
+    g_array_append_val (copy, fingerprint);
+  }
+  return copy;
+}
+
+/* Where a password may be: in a URI too. */
+static void
+free_secret (char *text)
+{
+  if (text != NULL)
+    explicit_bzero (text, strlen (text));
+  g_free (text);
+}
+
 ServerSettings *
 server_settings_new (Side side)
 {
-  static const AuthMechanism auth[] = {AUTH_PLAIN, AUTH_LOGIN};
+  /* What does not show the password to the server comes first. */
+  static const AuthMechanism auth[] = {
+      AUTH_SCRAM_SHA_256_PLUS, AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_1_PLUS,
+      AUTH_SCRAM_SHA_1,        AUTH_PLAIN,         AUTH_LOGIN};
   ServerSettings *server = g_new0 (ServerSettings, 1);
 
   server->side = side;
@@ -24,9 +59,12 @@ server_settings_new (Side side)
   server->starttls = TRUE;
   server->auth = g_array_new (FALSE, FALSE, sizeof (AuthMechanism));
   g_array_append_vals (server->auth, auth, G_N_ELEMENTS (auth));
-  server->fingerprints = g_array_new (FALSE, FALSE, sizeof (Fingerprint));
-  g_array_set_clear_func (server->fingerprints, fingerprint_clear);
+  server->fingerprints = fingerprints_new ();
+  server->key_pins = fingerprints_new ();
+  server->tls_min = TLS_VERSION_1_2;
+  server->tls_max = TLS_VERSION_1_3;
   server->verify = TRUE;
+  server->compress = side == SIDE_REMOTE;
   server->timeout = 60;
   return server;
 }
@@ -43,11 +81,14 @@ server_settings_copy (const ServerSettings *server)
   copy->username = g_strdup (server->username);
   copy->password = g_strdup (server->password);
   copy->cipher_list = g_strdup (server->cipher_list);
-  copy->fingerprints = g_array_copy (server->fingerprints);
-  g_array_set_clear_func (copy->fingerprints, fingerprint_clear); /* is not copied */
-  for (guint i = 0; i < copy->fingerprints->len; i++)
-    g_bytes_ref (g_array_index (copy->fingerprints, Fingerprint, i).digest);
+  copy->password_command = g_strdup (server->password_command);
+  copy->fingerprints = fingerprints_copy (server->fingerprints);
+  copy->key_pins = fingerprints_copy (server->key_pins);
+  copy->tls_host = g_strdup (server->tls_host);
   copy->ca_path = g_strdup (server->ca_path);
+  copy->ca_file = g_strdup (server->ca_file);
+  copy->client_certificate = g_strdup (server->client_certificate);
+  copy->proxy = g_strdup (server->proxy);
   return copy;
 }
 
@@ -56,17 +97,32 @@ server_settings_free (ServerSettings *server)
 {
   if (server == NULL)
     return;
-  if (server->password != NULL)
-    explicit_bzero (server->password, strlen (server->password));
-  g_free (server->password);
+  free_secret (server->password);
+  free_secret (server->password_command);
+  free_secret (server->proxy);
   g_free (server->host);
   g_free (server->command);
   g_array_unref (server->auth);
   g_free (server->username);
   g_free (server->cipher_list);
   g_array_unref (server->fingerprints);
+  g_array_unref (server->key_pins);
+  g_free (server->tls_host);
   g_free (server->ca_path);
+  g_free (server->ca_file);
+  g_free (server->client_certificate);
   g_free (server);
+}
+
+gboolean
+server_settings_lacks_password (const ServerSettings *server)
+{
+  gboolean needed = FALSE;
+
+  for (guint i = 0; i < server->auth->len; i++)
+    needed = needed || g_array_index (server->auth, AuthMechanism, i) != AUTH_EXTERNAL;
+  return needed && server->type != SERVER_TUNNEL && server->username != NULL &&
+         server->password == NULL && server->password_command == NULL;
 }
 
 char *

@@ -36,7 +36,22 @@ typedef enum {
 typedef enum {
   AUTH_PLAIN,
   AUTH_LOGIN,
+  AUTH_SCRAM_SHA_256_PLUS, /* bound to the TLS connection */
+  AUTH_SCRAM_SHA_256,
+  AUTH_SCRAM_SHA_1_PLUS,
+  AUTH_SCRAM_SHA_1,
+  AUTH_EXTERNAL, /* by the client's certificate, or what the tunnel knows */
+  AUTH_OAUTHBEARER,
+  AUTH_XOAUTH2,
 } AuthMechanism;
+
+#define N_AUTH_MECHANISMS (AUTH_XOAUTH2 + 1)
+
+/* Versions of TLS that may be chosen between; older ones never are. */
+typedef enum {
+  TLS_VERSION_1_2,
+  TLS_VERSION_1_3,
+} TlsVersion;
 
 /* One `ALGO$HEX` of SSL_fingerprint. */
 typedef struct {
@@ -47,18 +62,28 @@ typedef struct {
 typedef struct {
   Side side;
   ServerType type;
-  char *host;           /* not for SERVER_TUNNEL */
-  guint16 port;         /* not for SERVER_TUNNEL */
-  char *command;        /* SERVER_TUNNEL: run by /bin/sh -c */
-  gboolean starttls;    /* SERVER_IMAP: upgrade, or give up */
-  GArray *auth;         /* AuthMechanism, most preferred first */
-  char *username;       /* NULL: none configured */
-  char *password;       /* NULL: none configured */
-  char *cipher_list;    /* NULL: the library's default */
-  GArray *fingerprints; /* Fingerprint; empty: no pin */
-  gboolean verify;      /* chain and name */
-  char *ca_path;        /* folder of CA certificates; NULL: the system's */
-  guint timeout;        /* seconds without an answer before the connection is given up */
+  char *host;             /* not for SERVER_TUNNEL */
+  guint16 port;           /* not for SERVER_TUNNEL */
+  char *command;          /* SERVER_TUNNEL: run by /bin/sh -c */
+  gboolean starttls;      /* SERVER_IMAP: upgrade, or give up */
+  GArray *auth;           /* AuthMechanism, most preferred first */
+  gboolean auth_chosen;   /* by the configuration, which so may allow a password in clear text */
+  char *username;         /* NULL: none configured */
+  char *password;         /* or token; NULL: none configured */
+  char *password_command; /* prints it; run by /bin/sh -c; NULL: none */
+  char *cipher_list;      /* NULL: the library's default */
+  GArray *fingerprints;   /* Fingerprint, of the certificate */
+  GArray *key_pins;       /* Fingerprint, of its public key; both empty: no pin */
+  TlsVersion tls_min;
+  TlsVersion tls_max;
+  gboolean verify;          /* chain and name */
+  char *tls_host;           /* the name to verify and to ask for; NULL: host */
+  char *ca_path;            /* folder of CA certificates */
+  char *ca_file;            /* file of them; both NULL: the system's */
+  char *client_certificate; /* PEM file with certificate and key, or NULL */
+  char *proxy;              /* its URI; NULL: what the desktop says */
+  gboolean compress;        /* COMPRESS=DEFLATE where it is offered */
+  guint timeout;            /* seconds without an answer before the connection is given up */
 } ServerSettings;
 
 /* Every option at its default; port 0 is "the type's own" until the configuration fills it in. */
@@ -68,6 +93,9 @@ ServerSettings *server_settings_copy (const ServerSettings *server);
 /* Wipes the password too. */
 void server_settings_free (ServerSettings *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ServerSettings, server_settings_free)
+
+/* Whether a login may need a password that the configuration does not know how to get. */
+gboolean server_settings_lacks_password (const ServerSettings *server);
 
 /* "user@host", "user@host:port" where the port is not the type's own, or "tunnel COMMAND": what a
  * person calls this server. (transfer full) */

@@ -48,9 +48,11 @@ static const CapabilityName required[] = {
 static void
 add_mechanism (ImapSession *session, const char *name)
 {
-  for (AuthMechanism m = AUTH_PLAIN; m <= AUTH_LOGIN; m++)
+  for (guint m = 0; m < N_AUTH_MECHANISMS; m++)
     if (g_ascii_strcasecmp (name, auth_mechanism_name (m)) == 0)
       session->auth_offered |= 1u << m;
+  if (g_ascii_strncasecmp (name, "SCRAM-", 6) == 0 && g_str_has_suffix (name, "-PLUS"))
+    session->binding_offered = TRUE;
   if (session->auth_names->len < MAX_FOREIGN_TEXT)
     g_string_append_printf (session->auth_names, "%s%.40s", session->auth_names->len > 0 ? " " : "",
                             name);
@@ -62,6 +64,7 @@ login_set_capabilities (ImapSession *session, const char *const *words, gsize n_
   ImapCapability capabilities = session->capabilities & IMAP_CAP_X_GUID;
 
   session->auth_offered = 0;
+  session->binding_offered = FALSE;
   g_string_truncate (session->auth_names, 0);
   for (gsize i = 0; i < n_words; i++) {
     if (g_ascii_strncasecmp (words[i], "AUTH=", 5) == 0)
@@ -84,6 +87,7 @@ login_forget (ImapSession *session)
   session->asked_capabilities = FALSE;
   session->qresync_enabled = FALSE;
   session->auth_offered = 0;
+  session->binding_offered = FALSE;
   g_string_truncate (session->auth_names, 0);
 }
 
@@ -167,6 +171,35 @@ login_enable (ImapSession *session)
 }
 
 static void
+on_compress (ImapSession *session, const ImapResponse *tagged)
+{
+  if (tagged->type == IMAP_RESPONSE_OK) {
+    /* The stream changes right behind the line, whatever was read in one piece with it. */
+    session_close_io (session);
+    transport_compress (session->transport, session->buffer + session->filled - session->unparsed,
+                        session->unparsed);
+    session->io_open = TRUE;
+    session_watch_input (session);
+  }
+  login_enable (session);
+}
+
+/* After the login, so that no secret is ever compressed together with what others chose. */
+static void
+login_compress (ImapSession *session)
+{
+  ImapCommand *command;
+
+  if (!session->server->compress || !imap_session_has (session, IMAP_CAP_COMPRESS_DEFLATE)) {
+    login_enable (session);
+    return;
+  }
+  command = imap_command_new ("COMPRESS");
+  imap_command_raw (command, "DEFLATE");
+  login_send (session, command, on_compress);
+}
+
+static void
 login_check (ImapSession *session)
 {
   g_autoptr (GString) missing = g_string_new (NULL);
@@ -178,7 +211,7 @@ login_check (ImapSession *session)
     session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY,
                          "the server lacks what imapsync needs: %s", missing->str);
   else
-    login_enable (session);
+    login_compress (session);
 }
 
 static void login_authenticate (ImapSession *session);
@@ -242,15 +275,75 @@ is_temporary (ImapCodeType code)
          code == IMAP_CODE_SERVERBUG;
 }
 
+static const char *
+login_password (const ImapSession *session)
+{
+  return session->password != NULL ? session->password : session->server->password;
+}
+
+static void
+login_take_password (ImapSession *session, const char *secret)
+{
+  imap_auth_wipe (session->password);
+  session->password = g_strdup (secret);
+}
+
+static void login_send_authenticate (ImapSession *session);
+
+static void
+on_new_token (const char *secret, const GError *error, gpointer data)
+{
+  ImapSession *session = data;
+
+  session_hold (session);
+  g_clear_pointer (&session->password_command, password_command_free);
+  if (error != NULL) {
+    session_fail_printf (session, error->code, "the password-command %s", error->message);
+  } else if (strcmp (secret, login_password (session)) == 0) {
+    session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
+                         "the server refused the token, and the password-command has no other");
+  } else {
+    login_take_password (session, secret);
+    session_set_stage (session, "login");
+    login_send_authenticate (session);
+  }
+  session_release (session);
+}
+
+/* A token may have expired where the command keeps it; asked again, it gets a new one. */
+static gboolean
+login_asks_again (ImapSession *session)
+{
+  if (session->asked_again || session->password == NULL || session->bye != NULL ||
+      !auth_mechanism_has_token (session->mechanism))
+    return FALSE;
+  session->asked_again = TRUE;
+  g_clear_pointer (&session->auth, imap_auth_free);
+  session_set_stage (session, NULL);
+  g_main_context_push_thread_default (session->context);
+  session->password_command = password_command_start (
+      session->server->password_command, MAX (session->server->timeout, 1), on_new_token, session);
+  g_main_context_pop_thread_default (session->context);
+  return TRUE;
+}
+
 static void
 on_authenticate (ImapSession *session, const ImapResponse *tagged)
 {
   g_autofree char *words = NULL;
 
+  if (tagged->type == IMAP_RESPONSE_OK && !imap_auth_is_proven (session->auth)) {
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server says that the login is done without having proved that it "
+                         "knows the password; it is not to be trusted");
+    return;
+  }
   if (tagged->type == IMAP_RESPONSE_OK) {
     login_authenticated (session);
     return;
   }
+  if (!is_temporary (tagged->code.type) && login_asks_again (session))
+    return;
   words = servers_words (tagged);
   session_fail_printf (
       session, is_temporary (tagged->code.type) ? IMAPSYNC_ERROR_REFUSED : IMAPSYNC_ERROR_AUTH,
@@ -258,15 +351,19 @@ on_authenticate (ImapSession *session, const ImapResponse *tagged)
 }
 
 void
-login_continue (ImapSession *session, Entry *entry)
+login_continue (ImapSession *session, Entry *entry, const char *challenge)
 {
-  char *answer = session->auth != NULL ? imap_auth_respond (session->auth) : NULL;
+  g_autoptr (GError) error = NULL;
+  char *answer;
 
-  if (answer == NULL) {
-    g_autofree char *what = entry_describe (entry);
-
+  if (session->auth == NULL) {
     session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
-                         "the server asks for more than %s has to say", what);
+                         "the server asks for more (\"+\") though nothing was announced");
+    return;
+  }
+  answer = imap_auth_respond (session->auth, challenge, &error);
+  if (answer == NULL) {
+    session_fail_printf (session, error->code, "%s", error->message);
     return;
   }
   session_trace (session, 'C', "***");
@@ -276,24 +373,49 @@ login_continue (ImapSession *session, Entry *entry)
   session->plus = entry;
 }
 
+/* Not in clear text over a network, but where the configuration names the mechanism itself, and
+ * turns TLS off. */
 static gboolean
-login_choose (ImapSession *session, AuthMechanism *mechanism)
+login_may_show (ImapSession *session, AuthMechanism mechanism)
+{
+  return !auth_mechanism_shows_secret (mechanism) || transport_is_private (session->transport) ||
+         (session->server->auth_chosen && session->server->type == SERVER_IMAP &&
+          !session->server->starttls);
+}
+
+/* @exposed: one was left out that would have shown the password. */
+static gboolean
+login_choose (ImapSession *session, AuthMechanism *mechanism, gboolean *exposed)
 {
   const GArray *wanted = session->server->auth;
+  gboolean is_unique;
+  g_autofree char *binding = transport_binding (session->transport, &is_unique);
 
+  *exposed = FALSE;
   for (guint i = 0; i < wanted->len; i++) {
     *mechanism = g_array_index (wanted, AuthMechanism, i);
-    if (session->auth_offered & (1u << *mechanism))
+    if (!(session->auth_offered & (1u << *mechanism)) ||
+        (auth_mechanism_needs_binding (*mechanism) && binding == NULL))
+      continue;
+    if (login_may_show (session, *mechanism))
       return TRUE;
+    *exposed = TRUE;
   }
   return FALSE;
 }
 
 static void
-login_no_mechanism (ImapSession *session)
+login_no_mechanism (ImapSession *session, gboolean exposed)
 {
   g_autoptr (GString) wanted = g_string_new (NULL);
 
+  if (exposed) {
+    session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
+                         "the server only offers logins that would show the password to everybody "
+                         "in between (%s); STARTTLS=YES hides it, auth=PLAIN would allow it",
+                         session->auth_names->str);
+    return;
+  }
   for (guint i = 0; i < session->server->auth->len; i++)
     g_string_append_printf (
         wanted, "%s%s", i > 0 ? " " : "",
@@ -304,62 +426,142 @@ login_no_mechanism (ImapSession *session)
                        session->auth_names->len > 0 ? session->auth_names->str : "none");
 }
 
-/* FALSE, and the end of the session, where no credential may or can be sent. */
+/* FALSE, and the end of the session, where no login is possible at all. */
 static gboolean
 login_is_possible (ImapSession *session)
 {
   const ServerSettings *server = session->server;
-  const char *lacking = server->username == NULL   ? "username"
-                        : server->password == NULL ? "password"
-                                                   : NULL;
 
-  if (imap_session_has (session, IMAP_CAP_LOGINDISABLED) &&
-      !transport_is_encrypted (session->transport)) {
-    session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
-                         "the server allows no login on this connection (LOGINDISABLED)%s",
-                         server->type == SERVER_IMAP ? "; it may with STARTTLS = YES" : "");
-    return FALSE;
+  if (!imap_session_has (session, IMAP_CAP_LOGINDISABLED) ||
+      transport_is_encrypted (session->transport))
+    return TRUE;
+  session_fail_printf (session, IMAPSYNC_ERROR_AUTH,
+                       "the server allows no login on this connection (LOGINDISABLED)%s",
+                       server->type == SERVER_IMAP ? "; it may with STARTTLS = YES" : "");
+  return FALSE;
+}
+
+/* FALSE, and the end of the session, where @mechanism needs what is not there. */
+static gboolean
+login_has_credentials (ImapSession *session, AuthMechanism mechanism)
+{
+  const char *lacking = NULL;
+
+  if (auth_mechanism_needs_password (mechanism))
+    lacking = session->server->username == NULL  ? "username"
+              : login_password (session) == NULL ? "password"
+                                                 : NULL;
+  if (lacking == NULL)
+    return TRUE;
+  session_fail_printf (session, IMAPSYNC_ERROR_CONFIG,
+                       "the server wants a login, but no %s is configured in [%s]", lacking,
+                       side_name (session->server->side));
+  return FALSE;
+}
+
+static ImapAuth *
+login_new_auth (ImapSession *session, AuthMechanism mechanism, GError **error)
+{
+  const ServerSettings *server = session->server;
+  gboolean is_unique = FALSE;
+  g_autofree char *binding = transport_binding (session->transport, &is_unique);
+  const AuthCredentials credentials = {
+      .username = server->username,
+      .password = login_password (session),
+      .host = server->host,
+      .port = server->port,
+      .binding = binding,
+      .binding_is_unique = is_unique,
+      .binding_refused = !session->binding_offered,
+  };
+
+  return imap_auth_new (mechanism, &credentials, error);
+}
+
+/* "=" stands for an empty first answer (RFC 4959). */
+static void
+login_add_initial (ImapSession *session, ImapCommand *command)
+{
+  char *initial;
+
+  if (!imap_auth_is_client_first (session->auth) || !imap_session_has (session, IMAP_CAP_SASL_IR))
+    return;
+  initial = imap_auth_respond (session->auth, NULL, NULL);
+  if (initial != NULL)
+    imap_command_secret (command, *initial != '\0' ? initial : "=");
+  imap_auth_wipe (initial);
+}
+
+static void
+login_send_authenticate (ImapSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  ImapCommand *command;
+
+  session->auth = login_new_auth (session, session->mechanism, &error);
+  if (session->auth == NULL) {
+    session_fail_printf (session, error->code, "%s", error->message);
+    return;
   }
-  if (lacking != NULL) {
-    session_fail_printf (session, IMAPSYNC_ERROR_CONFIG,
-                         "the server wants a login, but no %s is configured in [%s]", lacking,
-                         side_name (server->side));
-    return FALSE;
-  }
-  return TRUE;
+  command = imap_command_new ("AUTHENTICATE");
+  imap_command_raw (command, auth_mechanism_name (session->mechanism));
+  login_add_initial (session, command);
+  session->plus = login_send (session, command, on_authenticate);
 }
 
 static void
 login_authenticate (ImapSession *session)
 {
-  AuthMechanism mechanism;
-  ImapCommand *command;
-  Entry *entry;
+  gboolean exposed;
 
   /* A greeting may show a short list: Cyrus with TLS. */
-  if (!login_choose (session, &mechanism) && !session->asked_capabilities) {
+  if (!login_choose (session, &session->mechanism, &exposed) && !session->asked_capabilities) {
     login_ask_capabilities (session);
     return;
   }
   if (!login_is_possible (session))
     return;
-  if (!login_choose (session, &mechanism)) {
-    login_no_mechanism (session);
+  if (!login_choose (session, &session->mechanism, &exposed)) {
+    login_no_mechanism (session, exposed);
     return;
   }
-
-  session->auth = imap_auth_new (mechanism, session->server->username, session->server->password);
+  if (!login_has_credentials (session, session->mechanism))
+    return;
+  login_send_authenticate (session);
   session->capabilities_known = FALSE;
-  command = imap_command_new ("AUTHENTICATE");
-  imap_command_raw (command, auth_mechanism_name (mechanism));
-  if (imap_auth_is_client_first (session->auth) && imap_session_has (session, IMAP_CAP_SASL_IR)) {
-    char *initial = imap_auth_respond (session->auth);
+}
 
-    imap_command_secret (command, initial);
-    imap_auth_wipe (initial);
+static void
+on_password (const char *secret, const GError *error, gpointer data)
+{
+  ImapSession *session = data;
+
+  session_hold (session);
+  g_clear_pointer (&session->password_command, password_command_free);
+  if (error != NULL) {
+    session_fail_printf (session, error->code, "the password-command %s", error->message);
+  } else {
+    login_take_password (session, secret);
+    session_schedule (session);
   }
-  entry = login_send (session, command, on_authenticate);
-  session->plus = entry;
+  session_release (session);
+}
+
+gboolean
+login_has_password (ImapSession *session)
+{
+  const ServerSettings *server = session->server;
+
+  if (server->password_command == NULL || server->password != NULL || session->password != NULL)
+    return TRUE;
+  if (session->password_command != NULL)
+    return FALSE;
+  /* Before connecting: it may ask somebody, and no server waits for long. */
+  g_main_context_push_thread_default (session->context);
+  session->password_command = password_command_start (
+      server->password_command, MAX (server->timeout, 1), on_password, session);
+  g_main_context_pop_thread_default (session->context);
+  return FALSE;
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "imap/auth.h"
 #include "imap/output.h"
 #include "imap/parser.h"
+#include "imap/password-command.h"
 #include "imap/session.h"
 #include "imap/transport.h"
 
@@ -82,6 +83,7 @@ struct _ImapSession {
 
   ImapParser *parser;
   guint8 *buffer;
+  gsize filled;   /* of buffer */
   gsize unparsed; /* bytes behind the response that is being handled */
   guint paused;
   guint64 bytes_read;
@@ -119,7 +121,12 @@ struct _ImapSession {
   gboolean qresync_enabled;
   guint login_pending;
   ImapAuth *auth;
-  char *bye; /* came while the login was not answered yet */
+  AuthMechanism mechanism;
+  PasswordCommand *password_command; /* runs */
+  char *password;                    /* from it */
+  gboolean asked_again;              /* a token was refused */
+  gboolean binding_offered;          /* SCRAM-...-PLUS, whether or not we can */
+  char *bye;                         /* came while the login was not answered yet */
 };
 
 /* session.c */
@@ -166,7 +173,9 @@ gboolean session_is_traced (void);
 /* session-login.c */
 void login_connect (ImapSession *session);
 void login_untagged (ImapSession *session, const ImapResponse *response);
-void login_continue (ImapSession *session, Entry *entry);
+void login_continue (ImapSession *session, Entry *entry, const char *challenge);
+/* Before login_connect(): gets the password from its command, if there is one; FALSE: later. */
+gboolean login_has_password (ImapSession *session);
 void login_set_capabilities (ImapSession *session, const char *const *words, gsize n_words);
 /* After a BYE: ends the session, TRUE. */
 gboolean login_broken_off (ImapSession *session);

@@ -242,7 +242,7 @@ on_bye (ImapSession *session, const ImapResponse *response)
 }
 
 static void
-on_continuation (ImapSession *session)
+on_continuation (ImapSession *session, const ImapResponse *response)
 {
   Entry *entry = g_steal_pointer (&session->plus);
 
@@ -256,7 +256,7 @@ on_continuation (ImapSession *session)
     if (entry->next_piece < imap_command_n_pieces (entry->command))
       send_pieces (session, entry);
     else
-      login_continue (session, entry);
+      login_continue (session, entry, response->text);
     break;
   case ENTRY_IDLE:
     entry->idling = TRUE;
@@ -389,7 +389,7 @@ on_response (ImapSession *session, const ImapResponse *response)
   if (response->tag != NULL)
     on_tagged (session, response);
   else if (response->type == IMAP_RESPONSE_CONTINUATION)
-    on_continuation (session);
+    on_continuation (session, response);
   else
     on_untagged (session, response);
 }
@@ -497,6 +497,7 @@ read_input (ImapSession *session)
       on_end_of_file (session);
       return;
     }
+    session->filled = n;
     session->bytes_read += n;
     session->last_activity = g_get_monotonic_time ();
     budget -= MIN (budget, (gsize)n);

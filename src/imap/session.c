@@ -127,7 +127,8 @@ on_pump (gpointer data)
     session_finish (session);
   session_call_late (session);
   if (session_is_live (session)) {
-    if (session->login == LOGIN_CONNECTING && session->transport == NULL)
+    if (session->login == LOGIN_CONNECTING && session->transport == NULL &&
+        login_has_password (session))
       login_connect (session);
     session_pump_wire (session);
   }
@@ -306,6 +307,8 @@ session_free (ImapSession *session)
   g_hash_table_unref (session->tags);
   g_clear_pointer (&session->parser, imap_parser_free);
   g_clear_pointer (&session->auth, imap_auth_free);
+  g_clear_pointer (&session->password_command, password_command_free);
+  g_clear_pointer (&session->password, imap_auth_wipe);
   g_string_free (session->auth_names, TRUE);
   output_free (session->output);
   g_free (session->buffer);
@@ -371,6 +374,7 @@ session_fail (ImapSession *session, GError *error)
                                      : g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
                                                     "%s: the connection was closed", session->name);
   session_close_io (session);
+  g_clear_pointer (&session->password_command, password_command_free);
   g_clear_pointer (&session->transport, transport_close);
   g_source_set_ready_time (session->timer, -1);
   session_schedule (session);

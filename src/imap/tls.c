@@ -7,6 +7,9 @@
 #include "errors.h"
 
 #include <glib/gstdio.h>
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,7 +19,8 @@
 struct _TlsPolicy {
   const ServerSettings *server;
   char *name;
-  GTlsDatabase *database; /* of ca_path; NULL: the system's */
+  GTlsDatabase *database; /* of ca_path and ca_file; NULL: the system's */
+  GTlsCertificate *own;   /* to be shown, or NULL */
   int memfd;              /* what database reads, at every handshake anew */
 };
 
@@ -31,6 +35,7 @@ void
 tls_policy_free (TlsPolicy *policy)
 {
   g_clear_object (&policy->database);
+  g_clear_object (&policy->own);
   if (policy->memfd >= 0)
     close (policy->memfd);
   g_free (policy->name);
@@ -75,38 +80,54 @@ add_certificates (GString *bundle, GHashTable *known, const char *path)
   g_list_free_full (list, g_object_unref);
 }
 
-static GString *
-read_ca_folder (const TlsPolicy *policy, GError **error)
+static gboolean
+add_ca_folder (const TlsPolicy *policy, GString *bundle, GHashTable *known, GError **error)
 {
   const char *folder = policy->server->ca_path;
+  const gsize before = bundle->len;
   g_autoptr (GError) local = NULL;
   g_autoptr (GDir) dir = g_dir_open (folder, 0, &local);
-  g_autoptr (GHashTable) known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  GString *bundle;
   const char *name;
 
   if (dir == NULL) {
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
                  "%s: the folder of CA certificates cannot be read: %s", policy->name,
                  local->message);
-    return NULL;
+    return FALSE;
   }
-
-  bundle = g_string_new (NULL);
   while ((name = g_dir_read_name (dir)) != NULL) {
     g_autofree char *path = g_build_filename (folder, name, NULL);
 
     if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
       add_certificates (bundle, known, path);
   }
-  if (bundle->len == 0) {
+  if (bundle->len > before)
+    return TRUE;
+  g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+               "%s: the folder of CA certificates \"%s\" holds no certificate", policy->name,
+               folder);
+  return FALSE;
+}
+
+/* NULL with @error, else all that SSL_CAfile and SSL_CApath trust. */
+static GString *
+read_authorities (const TlsPolicy *policy, GError **error)
+{
+  const ServerSettings *server = policy->server;
+  g_autoptr (GHashTable) known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GString) bundle = g_string_new (NULL);
+
+  if (server->ca_file != NULL)
+    add_certificates (bundle, known, server->ca_file);
+  if (server->ca_file != NULL && bundle->len == 0) {
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-                 "%s: the folder of CA certificates \"%s\" holds no certificate", policy->name,
-                 folder);
-    g_string_free (bundle, TRUE);
+                 "%s: the file of CA certificates \"%s\" holds no certificate", policy->name,
+                 server->ca_file);
     return NULL;
   }
-  return bundle;
+  if (server->ca_path != NULL && !add_ca_folder (policy, bundle, known, error))
+    return NULL;
+  return g_steal_pointer (&bundle);
 }
 
 static gboolean
@@ -126,10 +147,10 @@ write_all (int fd, const char *bytes, gsize length)
 /* GIO has no API for a folder, and its file database reads its file again at every handshake: a
  * file in memory can neither be changed nor vanish meanwhile. */
 static gboolean
-load_ca_folder (TlsPolicy *policy, GError **error)
+load_authorities (TlsPolicy *policy, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  GString *bundle = read_ca_folder (policy, error);
+  GString *bundle = read_authorities (policy, error);
   g_autofree char *path = NULL;
 
   if (bundle == NULL)
@@ -146,7 +167,23 @@ load_ca_folder (TlsPolicy *policy, GError **error)
 
   g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
                "%s: the CA certificates in \"%s\" cannot be used: %s", policy->name,
-               policy->server->ca_path, local != NULL ? local->message : g_strerror (errno));
+               policy->server->ca_path != NULL ? policy->server->ca_path : policy->server->ca_file,
+               local != NULL ? local->message : g_strerror (errno));
+  return FALSE;
+}
+
+static gboolean
+load_own (TlsPolicy *policy, GError **error)
+{
+  const char *path = policy->server->client_certificate;
+  g_autoptr (GError) local = NULL;
+
+  policy->own = g_tls_certificate_new_from_file (path, &local);
+  if (policy->own != NULL)
+    return TRUE;
+  g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+               "%s: the certificate to show in \"%s\" cannot be used: %s", policy->name, path,
+               local->message);
   return FALSE;
 }
 
@@ -165,7 +202,10 @@ tls_policy_new (const ServerSettings *server, GError **error)
                  policy->name);
     return NULL;
   }
-  if (server->verify && server->ca_path != NULL && !load_ca_folder (policy, error))
+  if (server->verify && (server->ca_path != NULL || server->ca_file != NULL) &&
+      !load_authorities (policy, error))
+    return NULL;
+  if (server->client_certificate != NULL && !load_own (policy, error))
     return NULL;
   return g_steal_pointer (&policy);
 }
@@ -190,12 +230,19 @@ on_accept_certificate (GTlsConnection *connection, GTlsCertificate *certificate,
   return !seen->verify;
 }
 
+/* What the certificate has to be for. */
+static const char *
+policy_host (const TlsPolicy *policy)
+{
+  return policy->server->tls_host != NULL ? policy->server->tls_host : policy->server->host;
+}
+
 GTlsConnection *
 tls_policy_wrap (TlsPolicy *policy, GIOStream *base, GError **error)
 {
   g_autoptr (GError) local = NULL;
   g_autoptr (GSocketConnectable) identity =
-      g_network_address_new (policy->server->host, policy->server->port);
+      g_network_address_new (policy_host (policy), policy->server->port);
   GIOStream *stream = g_tls_client_connection_new (base, identity, &local);
   Seen *seen;
 
@@ -211,40 +258,88 @@ tls_policy_wrap (TlsPolicy *policy, GIOStream *base, GError **error)
   g_signal_connect (stream, "accept-certificate", G_CALLBACK (on_accept_certificate), seen);
   if (policy->database != NULL)
     g_tls_connection_set_database (G_TLS_CONNECTION (stream), policy->database);
+  if (policy->own != NULL)
+    g_tls_connection_set_certificate (G_TLS_CONNECTION (stream), policy->own);
   return G_TLS_CONNECTION (stream);
+}
+
+static GBytes *
+digest_of (GChecksumType algorithm, const guint8 *bytes, gsize length)
+{
+  g_autoptr (GChecksum) checksum = g_checksum_new (algorithm);
+  guint8 digest[64];
+  gsize size = sizeof digest;
+
+  g_checksum_update (checksum, bytes, length);
+  g_checksum_get_digest (checksum, digest, &size);
+  return g_bytes_new (digest, size);
 }
 
 static GBytes *
 certificate_digest (GTlsCertificate *certificate, GChecksumType algorithm)
 {
   g_autoptr (GByteArray) der = NULL;
-  g_autoptr (GChecksum) checksum = g_checksum_new (algorithm);
-  guint8 digest[64];
-  gsize length = sizeof digest;
 
   g_object_get (certificate, "certificate", &der, NULL);
-  g_checksum_update (checksum, der->data, der->len);
-  g_checksum_get_digest (checksum, digest, &length);
-  return g_bytes_new (digest, length);
+  return digest_of (algorithm, der->data, der->len);
+}
+
+/* The SubjectPublicKeyInfo, for which GIO has nothing. NULL if there is none to be found. */
+static GBytes *
+key_digest (GTlsCertificate *certificate, GChecksumType algorithm)
+{
+  g_autoptr (GByteArray) der = NULL;
+  gnutls_x509_crt_t crt = NULL;
+  gnutls_pubkey_t key = NULL;
+  gnutls_datum_t datum, spki = {NULL, 0};
+  GBytes *digest = NULL;
+
+  g_object_get (certificate, "certificate", &der, NULL);
+  datum = (gnutls_datum_t){der->data, der->len};
+  if (gnutls_x509_crt_init (&crt) == 0 && gnutls_pubkey_init (&key) == 0 &&
+      gnutls_x509_crt_import (crt, &datum, GNUTLS_X509_FMT_DER) == 0 &&
+      gnutls_pubkey_import_x509 (key, crt, 0) == 0 &&
+      gnutls_pubkey_export2 (key, GNUTLS_X509_FMT_DER, &spki) == 0)
+    digest = digest_of (algorithm, spki.data, spki.size);
+  gnutls_free (spki.data);
+  if (key != NULL)
+    gnutls_pubkey_deinit (key);
+  if (crt != NULL)
+    gnutls_x509_crt_deinit (crt);
+  return digest;
 }
 
 /* "sha256$hex", as SSL_fingerprint wants it. */
 static char *
-describe_fingerprint (GTlsCertificate *certificate)
+describe_digest (const char *prefix, GBytes *digest)
 {
-  g_autoptr (GBytes) digest = NULL;
-  GString *text = g_string_new ("sha256$");
-  const guint8 *bytes;
-  gsize length;
+  GString *text = g_string_new (prefix);
+  gsize length = 0;
+  const guint8 *bytes = digest != NULL ? g_bytes_get_data (digest, &length) : NULL;
 
-  if (certificate == NULL)
+  if (bytes == NULL)
     return g_string_free (g_string_assign (text, "unknown"), FALSE);
-
-  digest = certificate_digest (certificate, G_CHECKSUM_SHA256);
-  bytes = g_bytes_get_data (digest, &length);
   for (gsize i = 0; i < length; i++)
     g_string_append_printf (text, "%02x", bytes[i]);
   return g_string_free (text, FALSE);
+}
+
+static char *
+describe_fingerprint (GTlsCertificate *certificate)
+{
+  g_autoptr (GBytes) digest =
+      certificate != NULL ? certificate_digest (certificate, G_CHECKSUM_SHA256) : NULL;
+
+  return describe_digest ("sha256$", digest);
+}
+
+static char *
+describe_key (GTlsCertificate *certificate)
+{
+  g_autoptr (GBytes) digest =
+      certificate != NULL ? key_digest (certificate, G_CHECKSUM_SHA256) : NULL;
+
+  return describe_digest ("spki-sha256$", digest);
 }
 
 static char *
@@ -277,18 +372,33 @@ describe_flags (GTlsCertificateFlags flags, const char *host)
 static GError *
 certificate_error (TlsPolicy *policy, const Seen *seen)
 {
-  g_autofree char *reasons = describe_flags (seen->flags, policy->server->host);
+  g_autofree char *reasons = describe_flags (seen->flags, policy_host (policy));
   g_autofree char *fingerprint = describe_fingerprint (seen->certificate);
 
   return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
                       "%s: the certificate of %s is refused: %s (fingerprint %s)", policy->name,
-                      policy->server->host, reasons, fingerprint);
+                      policy_host (policy), reasons, fingerprint);
+}
+
+static const char *
+version_name (TlsVersion version)
+{
+  return version == TLS_VERSION_1_2 ? "TLS 1.2" : "TLS 1.3";
+}
+
+/* "TLS 1.2 or newer", "TLS 1.3" or "TLS 1.2". */
+static char *
+describe_versions (const ServerSettings *server)
+{
+  return g_strconcat (version_name (server->tls_min),
+                      server->tls_min < server->tls_max ? " or newer" : "", NULL);
 }
 
 GError *
 tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const GError *error)
 {
   const Seen *seen = g_object_get_data (G_OBJECT (connection), SEEN_KEY);
+  g_autofree char *versions = describe_versions (policy->server);
 
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_BAD_CERTIFICATE))
     return certificate_error (policy, seen);
@@ -303,8 +413,10 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_HANDSHAKE) ||
       g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_CERTIFICATE_REQUIRED))
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
-                        "%s: the TLS handshake failed (TLS 1.2 or newer is needed): %s",
-                        policy->name, error->message);
+                        "%s: the TLS handshake failed (%s is needed%s): %s", policy->name, versions,
+                        policy->server->cipher_list != NULL ? ", and a suite of SSL_cipher_list"
+                                                            : "",
+                        error->message);
   if (error->domain == G_TLS_ERROR)
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
                         "%s: the TLS handshake failed; does that port speak TLS? (%s)",
@@ -317,40 +429,59 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
 static gboolean
 check_version (TlsPolicy *policy, GTlsConnection *connection, GError **error)
 {
-  switch (g_tls_connection_get_protocol_version (connection)) {
-  case G_TLS_PROTOCOL_VERSION_TLS_1_2:
-  case G_TLS_PROTOCOL_VERSION_TLS_1_3:
+  const ServerSettings *server = policy->server;
+  const GTlsProtocolVersion version = g_tls_connection_get_protocol_version (connection);
+  const gboolean is_1_2 = version == G_TLS_PROTOCOL_VERSION_TLS_1_2;
+  const gboolean is_1_3 = version == G_TLS_PROTOCOL_VERSION_TLS_1_3;
+  g_autofree char *wanted = NULL;
+
+  if ((is_1_2 && server->tls_min <= TLS_VERSION_1_2) ||
+      (is_1_3 && server->tls_max >= TLS_VERSION_1_3))
     return TRUE;
-  default:
-    g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
-                 "%s: the server speaks an outdated version of TLS; TLS 1.2 or newer is needed",
-                 policy->name);
-    return FALSE;
+  wanted = describe_versions (server);
+  g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
+               "%s: the server chose %s; %s is needed", policy->name,
+               is_1_2   ? "TLS 1.2"
+               : is_1_3 ? "TLS 1.3"
+                        : "an outdated version of TLS",
+               wanted);
+  return FALSE;
+}
+
+static gboolean
+is_pinned (const GArray *pins, GTlsCertificate *certificate,
+           GBytes *(*get_digest) (GTlsCertificate *certificate, GChecksumType algorithm))
+{
+  for (guint i = 0; i < pins->len; i++) {
+    const Fingerprint *pin = &g_array_index (pins, Fingerprint, i);
+    g_autoptr (GBytes) digest = get_digest (certificate, pin->algorithm);
+
+    if (digest != NULL && g_bytes_equal (digest, pin->digest))
+      return TRUE;
   }
+  return FALSE;
 }
 
 static gboolean
 check_pins (TlsPolicy *policy, GTlsConnection *connection, GError **error)
 {
   GTlsCertificate *certificate = g_tls_connection_get_peer_certificate (connection);
-  const GArray *pins = policy->server->fingerprints;
-  g_autofree char *seen = NULL;
+  const ServerSettings *server = policy->server;
+  g_autofree char *fingerprint = NULL;
+  g_autofree char *key = NULL;
 
-  if (pins == NULL || pins->len == 0)
+  if (server->fingerprints->len == 0 && server->key_pins->len == 0)
     return TRUE;
-  for (guint i = 0; certificate != NULL && i < pins->len; i++) {
-    const Fingerprint *pin = &g_array_index (pins, Fingerprint, i);
-    g_autoptr (GBytes) digest = certificate_digest (certificate, pin->algorithm);
+  if (certificate != NULL && (is_pinned (server->fingerprints, certificate, certificate_digest) ||
+                              is_pinned (server->key_pins, certificate, key_digest)))
+    return TRUE;
 
-    if (g_bytes_equal (digest, pin->digest))
-      return TRUE;
-  }
-
-  seen = describe_fingerprint (certificate);
+  fingerprint = describe_fingerprint (certificate);
+  key = describe_key (certificate);
   g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
-               "%s: the certificate of %s is refused: its fingerprint %s is not the one of "
-               "SSL_fingerprint",
-               policy->name, policy->server->host, seen);
+               "%s: the certificate of %s is refused: neither its fingerprint %s nor its key's %s "
+               "is in SSL_fingerprint",
+               policy->name, policy_host (policy), fingerprint, key);
   return FALSE;
 }
 
@@ -379,4 +510,25 @@ tls_policy_check (TlsPolicy *policy, GTlsConnection *connection, GError **error)
 {
   return check_version (policy, connection, error) && check_pins (policy, connection, error) &&
          check_cipher (policy, connection, error);
+}
+
+/* --- channel binding ------------------------------------------------------------------------- */
+
+/* G_TLS_CHANNEL_BINDING_TLS_EXPORTER: newer than the GLib we ask for, which then says no. */
+#define BINDING_EXPORTER 100500
+
+char *
+tls_binding (GTlsConnection *connection, gboolean *is_unique)
+{
+  g_autoptr (GByteArray) data = g_byte_array_new ();
+
+  /* RFC 9266: tls-unique does not exist in TLS 1.3. */
+  *is_unique = g_tls_connection_get_protocol_version (connection) == G_TLS_PROTOCOL_VERSION_TLS_1_2;
+  if (!g_tls_connection_get_channel_binding_data (
+          connection,
+          *is_unique ? G_TLS_CHANNEL_BINDING_TLS_UNIQUE : (GTlsChannelBindingType)BINDING_EXPORTER,
+          data, NULL) ||
+      data->len == 0)
+    return NULL;
+  return g_base64_encode (data->data, data->len);
 }

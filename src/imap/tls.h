@@ -28,4 +28,13 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
  * IMAPSYNC_ERROR_CERTIFICATE. */
 gboolean tls_policy_check (TlsPolicy *policy, GTlsConnection *connection, GError **error);
 
+/* What binds a login to this very connection, in base64: tls-unique with TLS 1.2 (RFC 5929), else
+ * tls-exporter (RFC 9266). NULL where GIO has none. (transfer full) */
+char *tls_binding (GTlsConnection *connection, gboolean *is_unique);
+
+/* Where all of @servers that use TLS agree on its versions and suites, nothing else is offered to
+ * any. GIO knows this only for the whole process: to be called before the first TLS connection and
+ * the first thread. What the user put into G_TLS_GNUTLS_PRIORITY stays. */
+void tls_offer_only (const ServerSettings *const *servers, gsize n);
+
 G_END_DECLS

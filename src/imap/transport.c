@@ -4,6 +4,7 @@
 #include "imap/transport.h"
 
 #include "errors.h"
+#include "imap/compression.h"
 #include "imap/tls.h"
 #include "imap/tunnel.h"
 
@@ -24,6 +25,8 @@ struct _Transport {
   GIOStream *base;   /* the socket or the tunnel */
   GIOStream *stream; /* base, or TLS on top of it */
   TlsPolicy *policy;
+  Compression *compression; /* on top of stream, or NULL */
+  gboolean proxied;
   gboolean handshaking; /* in a thread of GIO's that uses base */
 
   /* The stage under way. */
@@ -54,6 +57,7 @@ transport_unref (Transport *transport)
     return;
 
   g_clear_pointer (&transport->policy, tls_policy_free);
+  g_clear_pointer (&transport->compression, compression_free);
   g_clear_object (&transport->stream);
   g_clear_object (&transport->base);
   g_clear_object (&transport->cancellable);
@@ -234,6 +238,7 @@ on_connected (GObject *client, GAsyncResult *result, gpointer data)
   g_autoptr (GSocketConnection) connection =
       g_socket_client_connect_finish (G_SOCKET_CLIENT (client), result, &local);
 
+  g_signal_handlers_disconnect_by_data (client, transport);
   if (transport->callback == NULL) {
     transport_unref (transport);
     return;
@@ -256,13 +261,46 @@ on_connected (GObject *client, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_client_event (GSocketClient *client, GSocketClientEvent event, GSocketConnectable *connectable,
+                 GIOStream *connection, gpointer data)
+{
+  if (event == G_SOCKET_CLIENT_PROXY_NEGOTIATING)
+    ((Transport *)data)->proxied = TRUE;
+}
+
+/* A desktop's proxy is for the world outside. */
+static gboolean
+is_loopback_name (const char *host)
+{
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
+
+  return address != NULL ? g_inet_address_get_is_loopback (address)
+                         : g_ascii_strcasecmp (host, "localhost") == 0;
+}
+
+static void
+transport_set_proxy (Transport *transport, GSocketClient *client)
+{
+  const ServerSettings *server = transport->server;
+  g_autoptr (GProxyResolver) resolver = NULL;
+
+  if (server->proxy == NULL) {
+    g_socket_client_set_enable_proxy (client, !is_loopback_name (server->host));
+    return;
+  }
+  resolver = g_simple_proxy_resolver_new (server->proxy, NULL);
+  g_socket_client_set_proxy_resolver (client, resolver);
+}
+
+static void
 transport_connect_socket (Transport *transport)
 {
   g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GSocketConnectable) address =
       g_network_address_new (transport->server->host, transport_port (transport));
 
-  g_socket_client_set_enable_proxy (client, FALSE);
+  transport_set_proxy (transport, client);
+  g_signal_connect (client, "event", G_CALLBACK (on_client_event), transport);
   transport_set_deadline (transport, "connection");
   transport->refs++;
   g_main_context_push_thread_default (transport->context);
@@ -324,11 +362,45 @@ transport_is_encrypted (const Transport *transport)
   return G_IS_TLS_CONNECTION (transport->stream);
 }
 
+gboolean
+transport_is_private (Transport *transport)
+{
+  g_autoptr (GSocketAddress) address = NULL;
+
+  if (transport_is_encrypted (transport) || transport->tunnel != NULL)
+    return TRUE;
+  if (transport->proxied || !G_IS_SOCKET_CONNECTION (transport->base))
+    return FALSE;
+  address = g_socket_connection_get_remote_address (G_SOCKET_CONNECTION (transport->base), NULL);
+  return G_IS_INET_SOCKET_ADDRESS (address) &&
+         g_inet_address_get_is_loopback (
+             g_inet_socket_address_get_address (G_INET_SOCKET_ADDRESS (address)));
+}
+
+char *
+transport_binding (Transport *transport, gboolean *is_unique)
+{
+  if (!transport_is_encrypted (transport))
+    return NULL;
+  return tls_binding (G_TLS_CONNECTION (transport->stream), is_unique);
+}
+
+void
+transport_compress (Transport *transport, const void *received, gsize length)
+{
+  g_return_if_fail (transport->compression == NULL);
+  transport->compression = compression_new (transport->stream, received, length);
+}
+
 static void
 set_broken (const Transport *transport, const GError *error, GError **out)
 {
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     g_propagate_error (out, g_error_copy (error));
+  else if (transport->compression != NULL &&
+           g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA))
+    g_set_error (out, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
+                 "%s: what the server sends is not compressed as it should be", transport->name);
   else
     g_set_error (out, IMAPSYNC_ERROR,
                  g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ? IMAPSYNC_ERROR_TIMEOUT
@@ -342,7 +414,9 @@ transport_read (Transport *transport, void *buffer, gsize length, GError **error
   GPollableInputStream *input =
       G_POLLABLE_INPUT_STREAM (g_io_stream_get_input_stream (transport->stream));
   g_autoptr (GError) local = NULL;
-  gssize n = g_pollable_input_stream_read_nonblocking (input, buffer, length, NULL, &local);
+  gssize n = transport->compression != NULL
+                 ? compression_read (transport->compression, buffer, length, &local)
+                 : g_pollable_input_stream_read_nonblocking (input, buffer, length, NULL, &local);
 
   if (n >= 0)
     return n;
@@ -359,7 +433,9 @@ transport_write (Transport *transport, const void *bytes, gsize length, GError *
   GPollableOutputStream *output =
       G_POLLABLE_OUTPUT_STREAM (g_io_stream_get_output_stream (transport->stream));
   g_autoptr (GError) local = NULL;
-  gssize n = g_pollable_output_stream_write_nonblocking (output, bytes, length, NULL, &local);
+  gssize n = transport->compression != NULL
+                 ? compression_write (transport->compression, bytes, length, &local)
+                 : g_pollable_output_stream_write_nonblocking (output, bytes, length, NULL, &local);
 
   if (n < 0)
     set_broken (transport, local, error);
@@ -369,6 +445,8 @@ transport_write (Transport *transport, const void *bytes, gsize length, GError *
 GSource *
 transport_read_source (Transport *transport)
 {
+  if (transport->compression != NULL)
+    return compression_read_source (transport->compression);
   return g_pollable_input_stream_create_source (
       G_POLLABLE_INPUT_STREAM (g_io_stream_get_input_stream (transport->stream)), NULL);
 }

@@ -30,6 +30,16 @@ void transport_starttls (Transport *transport, TransportCallback callback, gpoin
 
 gboolean transport_is_encrypted (const Transport *transport);
 
+/* Nobody else can read along: TLS, a tunnel, or this very machine. */
+gboolean transport_is_private (Transport *transport);
+
+/* See tls_binding(). (transfer full) */
+char *transport_binding (Transport *transport, gboolean *is_unique);
+
+/* From now on both directions are compressed (RFC 4978); @received: what came already. No source
+ * of the transport may be attached. */
+void transport_compress (Transport *transport, const void *received, gsize length);
+
 /* Non-blocking. Bytes read or written; 0 at the end of the file (not for writing); -1 with
  * G_IO_ERROR_WOULD_BLOCK, or any of ours. */
 gssize transport_read (Transport *transport, void *buffer, gsize length, GError **error);

@@ -46,8 +46,8 @@ static const Fault faults[] = {
     {"option-longer", REMOTE ("hostname=a"),
      "5: unknown option \"hostname\"; did you mean \"host\"?"},
     {"option-swapped", REMOTE ("prot=1"), "5: unknown option \"prot\"; did you mean \"port\"?"},
-    {"option-interimap", REMOTE ("SSL_CApath=/"),
-     "5: unknown option \"SSL_CApath\"; did you mean \"SSL_ca_path\"?"},
+    {"option-interimap", REMOTE ("SSL_verfy=YES"),
+     "5: unknown option \"SSL_verfy\"; did you mean \"SSL_verify\"?"},
     {"option-default-section", "\ndatabse=x\n" SERVERS,
      "2: unknown option \"databse\"; did you mean \"database\"?"},
     {"option-never-shows-its-value", REMOTE ("pasword=geheim"),
@@ -67,7 +67,9 @@ static const Fault faults[] = {
     {"boolean-false", REMOTE ("type=imap\nSTARTTLS=False"),
      "6: STARTTLS has to be YES or NO, not \"False\"; did you mean \"NO\"?"},
     {"mechanism", REMOTE ("auth=LOGIN PLANE"),
-     "5: a mechanism of auth has to be PLAIN or LOGIN, not \"PLANE\"; did you mean \"PLAIN\"?"},
+     "5: a mechanism of auth has to be PLAIN, LOGIN, SCRAM-SHA-256-PLUS, SCRAM-SHA-256, "
+     "SCRAM-SHA-1-PLUS, SCRAM-SHA-1, EXTERNAL, OAUTHBEARER or XOAUTH2, not \"PLANE\"; did you "
+     "mean \"PLAIN\"?"},
     {"mechanism-twice", REMOTE ("auth=LOGIN login"), "5: auth names LOGIN twice"},
     {"port-0", REMOTE ("port=0"), "5: port has to be a number from 1 to 65535, not \"0\""},
     {"port-65536", REMOTE ("port=65536"),
@@ -102,6 +104,26 @@ static const Fault faults[] = {
      "5: SSL_fingerprint: a md5 digest is 32 hexadecimal digits, not \"\""},
     {"fingerprint-colons", REMOTE ("SSL_fingerprint=md5$00:11:22"),
      "5: SSL_fingerprint: a md5 digest is 32 hexadecimal digits, not \"00:11:22\""},
+    {"fingerprint-second", REMOTE ("SSL_fingerprint=" SHA256 " spki-sha256$12"),
+     "5: SSL_fingerprint: a sha256 digest is 64 hexadecimal digits, not \"12\""},
+    {"fingerprint-key", REMOTE ("SSL_fingerprint=spki-sha257$" SHA256),
+     "5: the algorithm of SSL_fingerprint has to be md5, sha1, sha256, sha512 or sha384, not "
+     "\"sha257\"; did you mean \"sha256\"?"},
+    {"protocol", REMOTE ("SSL_protocol_min=TLSv1"),
+     "5: SSL_protocol_min has to be TLSv1.2 or TLSv1.3, not \"TLSv1\"; did you mean "
+     "\"TLSv1.2\"?"},
+    {"protocol-order", REMOTE ("SSL_protocol_min=TLSv1.3\nSSL_protocol_max=TLSv1.2"),
+     "4: [remote]: SSL_protocol_min is above SSL_protocol_max"},
+    {"proxy", REMOTE ("proxy=http://user:geheim@proxy"),
+     "5: proxy has to be socks5://HOST:PORT or socks5h://HOST:PORT"},
+    {"proxy-rest", REMOTE ("proxy=socks5://proxy/path"),
+     "5: proxy has to be socks5://HOST:PORT or socks5h://HOST:PORT"},
+    {"ca-file", REMOTE ("SSL_CAfile=/no/such"), "5: SSL_CAfile: there is no file \"/no/such\""},
+    {"compress", REMOTE ("compress=on"),
+     "5: compress has to be YES or NO, not \"on\"; did you mean \"YES\"?"},
+    {"poll", "poll=0\n" SERVERS, "1: poll has to be a number from 1 to 86400, not \"0\""},
+    {"poll-in-section", REMOTE ("poll=5"),
+     "5: poll is the account's, not a server's: it has to stand before the first section"},
     {"cipher", REMOTE ("SSL_cipher_list=HGIH:!aNULL"),
      "5: SSL_cipher_list: \"HGIH\" is no cipher suite and no group of them; did you mean "
      "\"HIGH\"?"},
@@ -191,8 +213,7 @@ describe (const ServerSettings *server)
                           "type=%d host=%s port=%u command=%s starttls=%d auth=", server->type,
                           server->host, server->port, server->command, server->starttls);
   for (guint i = 0; i < server->auth->len; i++)
-    g_string_append_c (text,
-                       g_array_index (server->auth, AuthMechanism, i) == AUTH_PLAIN ? 'P' : 'L');
+    g_string_append_c (text, "PLBbAaEOX"[g_array_index (server->auth, AuthMechanism, i)]);
   g_string_append_printf (text, " user=%s password=%s ciphers=%s pins=", server->username,
                           server->password, server->cipher_list);
   for (guint i = 0; i < server->fingerprints->len; i++) {
@@ -217,16 +238,16 @@ typedef struct {
 } Value;
 
 #define TUNNEL                                                                                     \
-  "type=2 host=(null) port=0 command=imap starttls=1 auth=PL user=(null) password=(null) "         \
+  "type=2 host=(null) port=0 command=imap starttls=1 auth=BbAaPL user=(null) password=(null) "     \
   "ciphers=(null) pins= verify=1 ca=(null) timeout=60"
 #define NO_TLS "ciphers=(null) pins= verify=1 ca=(null)"
 
 static const Value values[] = {
     {"defaults-imaps", "[remote]\n[local]\ntype=tunnel\ncommand=imap\n", TUNNEL,
-     "type=1 host=localhost port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "type=1 host=localhost port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
     {"defaults-imap", REMOTE ("type=imap"), TUNNEL,
-     "type=0 host=localhost port=143 command=(null) starttls=1 auth=PL user=(null) "
+     "type=0 host=localhost port=143 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
     {"every-option-of-a-server",
      REMOTE ("type=imap\nhost=mail.example.org\nport=1143\nSTARTTLS=NO\nauth=LOGIN\n"
@@ -248,14 +269,14 @@ static const Value values[] = {
      "host=a\nport=1\ncommand=unused\nSTARTTLS=NO\nSSL_ca_path=/\n"
      "[local]\ntype=tunnel\ncommand=imap\n[remote]\nSSL_verify_trusted_peer=no\n",
      TUNNEL,
-     "type=1 host=a port=1 command=(null) starttls=1 auth=PL user=(null) password=(null) "
+     "type=1 host=a port=1 command=(null) starttls=1 auth=BbAaPL user=(null) password=(null) "
      "ciphers=(null) pins= verify=0 ca=/ timeout=60"},
     {"own-type-beats-default-type", "type=tunnel\ncommand=imap\n[local]\n[remote]\ntype=imaps\n",
      TUNNEL,
-     "type=1 host=localhost port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "type=1 host=localhost port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
     {"password-verbatim", REMOTE ("password =  a #;\"b' =\\n \xc3\xa9[x] \t"), TUNNEL,
-     "type=1 host=localhost port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "type=1 host=localhost port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=a #;\"b' =\\n \xc3\xa9[x] " NO_TLS " timeout=60"},
     {"layout",
      "\xef\xbb\xbf# a comment\r\n ; another\r\n\r\n[ local ]\r\n\ttype = tunnel\r\n"
@@ -266,18 +287,18 @@ static const Value values[] = {
     {"fingerprints",
      REMOTE ("SSL_fingerprint=" SHA256 "  MD5$00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff"),
      TUNNEL,
-     "type=1 host=localhost port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "type=1 host=localhost port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) ciphers=(null) pins=2:" SHA256 "0:00112233445566778899aabbccddeeff verify=1 "
      "ca=(null) timeout=60"},
     {"ipv6", REMOTE ("host=[::1]"), TUNNEL,
-     "type=1 host=::1 port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "type=1 host=::1 port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
     {"international-host",
      REMOTE ("host=b\xc3\xbc"
              "cher.example"),
      TUNNEL,
      "type=1 host=b\xc3\xbc"
-     "cher.example port=993 command=(null) starttls=1 auth=PL user=(null) "
+     "cher.example port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
 };
 
@@ -514,6 +535,39 @@ test_nearest_name (void)
   g_assert_null (config_nearest ("x", names, 0));
 }
 
+static void
+test_trust_options (void)
+{
+  g_autoptr (AccountConfig) config =
+      parse ("poll=7\nSSL_protocol_min=TLSv1.3\n[local]\ntype=tunnel\ncommand=a\n"
+             "password-command=pass show local\n[remote]\nhost=a\ncompress=NO\n"
+             "SSL_fingerprint=spki-md5$00112233445566778899aabbccddeeff "
+             "md5$ffeeddccbbaa99887766554433221100 spki-" SHA256 "\n"
+             "SSL_hostname=mail.example\nSSL_CAfile=/etc/passwd\nSSL_CApath=/\nSSL_verify=NO\n"
+             "proxy=socks5h://me:geheim@proxy:1080\nauth=OAUTHBEARER XOAUTH2 EXTERNAL\n");
+  g_autoptr (ServerSettings) remote = server_settings_copy (config->server[SIDE_REMOTE]);
+  const ServerSettings *local = config->server[SIDE_LOCAL];
+
+  g_assert_cmpuint (config->poll, ==, 7);
+  g_assert_cmpstr (local->password_command, ==, "pass show local");
+  g_assert_false (local->compress);
+  g_assert_false (local->auth_chosen);
+  g_assert_true (remote->auth_chosen);
+  g_assert_false (remote->compress);
+  g_assert_false (remote->verify);
+  g_assert_cmpint (remote->tls_min, ==, TLS_VERSION_1_3);
+  g_assert_cmpint (remote->tls_max, ==, TLS_VERSION_1_3);
+  g_assert_cmpuint (remote->fingerprints->len, ==, 1);
+  g_assert_cmpuint (remote->key_pins->len, ==, 2);
+  g_assert_cmpint (g_array_index (remote->key_pins, Fingerprint, 1).algorithm, ==,
+                   G_CHECKSUM_SHA256);
+  g_assert_cmpstr (remote->tls_host, ==, "mail.example");
+  g_assert_cmpstr (remote->ca_file, ==, "/etc/passwd");
+  g_assert_cmpstr (remote->ca_path, ==, "/");
+  g_assert_cmpstr (remote->proxy, ==, "socks5://me:geheim@proxy:1080");
+  g_assert_true (server_settings_lacks_password (remote) == (remote->username != NULL));
+}
+
 /* ---- what people copy ---- */
 
 static void
@@ -632,6 +686,7 @@ main (int argc, char **argv)
   g_test_add_func ("/config/file/password-that-others-can-read",
                    test_password_that_others_can_read_is_warned_about);
   g_test_add_func ("/config/nearest-name", test_nearest_name);
+  g_test_add_func ("/config/trust-options", test_trust_options);
   g_test_add_func ("/config/documents/example", test_example_shows_every_option_and_is_right);
   g_test_add_func ("/config/documents/readme", test_configurations_of_the_readme_are_right);
   status = g_test_run ();
