@@ -208,6 +208,21 @@ all_matched (const GArray *sample, const GArray *matches)
   return found == sample->len;
 }
 
+/* Where the other side has the messages: under the saved name; or an interrupted pass has renamed
+ * it there already, to the name in question. */
+static gboolean
+find_counterpart (SyncEngine *engine, const StoreMailbox *saved, const TreeQuestion *question,
+                  const char **name, GError **error)
+{
+  TreeQuestion other = {
+      .kind = TREE_ASK_EXISTS, .side = side_other (question->side), .name = saved->name};
+
+  if (!answer_exists (engine, &other, error))
+    return FALSE;
+  *name = other.answer == TREE_ANSWER_NO ? question->name : saved->name;
+  return TRUE;
+}
+
 /* The messages under the saved UIDs in the mailbox in question are those that the other side has
  * under theirs. */
 static gboolean
@@ -221,7 +236,8 @@ answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *qu
   SyncMailbox *mailbox;
 
   names[side] = question->name;
-  names[other] = saved->name;
+  if (!find_counterpart (engine, saved, question, &names[other], error))
+    return FALSE;
   mailbox = sync_tree_mailbox (engine, saved, names);
   mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
   g_ptr_array_add (mailboxes, mailbox);
