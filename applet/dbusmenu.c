@@ -117,17 +117,33 @@ compare_item (Changes *changes, const MenuItem *before, const MenuItem *after)
   changes->n++;
 }
 
+static const MenuItem *
+find_child (const MenuItem *item, gint32 id)
+{
+  for (guint i = 0; item->children != NULL && i < item->children->len; i++) {
+    const MenuItem *child = g_ptr_array_index (item->children, i);
+
+    if (child->id == id)
+      return child;
+  }
+  return NULL;
+}
+
+/* Also below items that came or went: GNOME's shell asks for a new layout then, but only believes
+ * what it says of items that it has not seen before. */
 static void
 compare (Changes *changes, const MenuItem *before, const MenuItem *after)
 {
   compare_item (changes, before, after);
-  if (!has_same_items (before, after)) {
+  if (!has_same_items (before, after))
     g_array_append_val (changes->parents, after->id);
-    return;
+  for (guint i = 0; after->children != NULL && i < after->children->len; i++) {
+    const MenuItem *child = g_ptr_array_index (after->children, i);
+    const MenuItem *same = find_child (before, child->id);
+
+    if (same != NULL)
+      compare (changes, same, child);
   }
-  for (guint i = 0; after->children != NULL && i < after->children->len; i++)
-    compare (changes, g_ptr_array_index (before->children, i),
-             g_ptr_array_index (after->children, i));
 }
 
 static void

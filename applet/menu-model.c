@@ -331,9 +331,9 @@ menu_model_build (const State *state, Clock now, MenuIds *ids)
   add_separator (&b, root, "separator/status");
   for (guint i = 0; i < state->accounts->len; i++)
     add_account (&b, root, g_ptr_array_index (state->accounts, i));
-  add_conflicts (&b, root);
   if (state->accounts->len > 0)
     add_separator (&b, root, "separator/accounts");
+  add_conflicts (&b, root);
   add_commands (&b, root);
   if (state->life == LIFE_ABSENT || state->accounts->len > 0)
     add_separator (&b, root, "separator/commands");

@@ -92,6 +92,12 @@ class Menu(AppletCase):
         for labels in (("work",), ("Sync now",), ("Pause", "For an hour"), ("Quit",)):
             self.assertEqual(before.find(*labels).id, after.find(*labels).id, labels)
         self.assertIn(("LayoutUpdated", 0), [(s[4], s[5][1]) for s in self.peer.signals])
+        self.peer.signals.clear()
+        self.service.set(self.work, Status="keyring-locked")
+        place.wait_until(lambda: "LayoutUpdated" in {s[4] for s in self.peer.signals}, 5, "a new layout")
+        updated = {id: p for s in self.peer.signals if s[4] == "ItemsPropertiesUpdated" for id, p in s[5][0]}
+        self.assertEqual(updated[before.children[0].id], {"label": "work: the keyring is locked"},
+                         "what stays is told although items came, because GNOME does not ask again")  # fmt: skip
         self.service.remove(other)
         self.eventually(False, lambda: self.applet.menu().has("private"))
 

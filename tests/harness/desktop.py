@@ -51,11 +51,11 @@ _DUNST = """[global]
     padding = 12
     horizontal_padding = 14
     idle_threshold = 0
+    show_indicators = no
     history_length = 50
     markup = full
     format = "<b>%s</b>\\n%b"
-    enable_recursive_icon_lookup = true
-    icon_theme = hicolor
+    icon_path = {icons}
     min_icon_size = 48
     max_icon_size = 48
     dmenu = {dmenu}
@@ -108,7 +108,7 @@ primary-color='#2b5876'
 class Screen:
     """An X server without a screen."""
 
-    def __init__(self, size="1024x600"):
+    def __init__(self, size="1280x600"):
         read, write = os.pipe()
         self.process = place.spawn(["Xvfb", "-displayfd", write, "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=(write,))  # fmt: skip
@@ -126,6 +126,8 @@ class Screen:
         self.xdotool("mousemove", x, y, "click", button)
 
     def key(self, *names):
+        if not names:
+            return
         self.xdotool("key", "--delay", 80, *names)
 
     def picture(self, path, crop=None):
@@ -144,7 +146,7 @@ class Desktop:
     bus_services = ()
     programs = ()  # that it needs
 
-    def __init__(self, size="1024x600", **env):
+    def __init__(self, size="1280x600", **env):
         self.dir = place.folder("desk")
         self.screen = Screen(size)
         self.env = applet.environment(self.dir, DISPLAY=self.screen.display, LIBGL_ALWAYS_SOFTWARE="1",
@@ -192,6 +194,13 @@ class Desktop:
         self.screen.click(*self.icon_at)
         time.sleep(1)
 
+    def open_submenus(self, *downs):
+        """With keys alone: pointers open and close submenus by clocks of their own."""
+        for n in downs:
+            self.screen.key(*["Down"] * n)
+            self.screen.key("Right")
+            time.sleep(0.5)
+
     def close(self):
         for process in (self.panel, self.daemon):
             place.stop(process, 3)
@@ -206,7 +215,8 @@ class Desktop:
         chooser = self.dir / "choose"
         chooser.write_text(f"#!/bin/sh\ngrep \"^#$(cat {self.dir}/button) \"\n")
         chooser.chmod(0o755)
-        config = self.write("dunst/dunstrc", _DUNST.format(dmenu=chooser))
+        icons = Path(self.env["XDG_DATA_HOME"]) / "icons/hicolor/scalable/apps"
+        config = self.write("dunst/dunstrc", _DUNST.format(dmenu=chooser, icons=icons))
         self.daemon = self.run("dunst", "-conf", config)
         self.peer.wait_owner(NOTIFICATIONS)
 
@@ -245,7 +255,7 @@ class Lxqt(Desktop):
 
     def configure(self):
         self.write("lxqt/panel.conf", _LXQT_PANEL)
-        self.write("lxqt/lxqt.conf", "[General]\nicon_theme=Adwaita\ntheme=frost\n")
+        self.write("lxqt/lxqt.conf", "[General]\nicon_theme=Adwaita\ntheme=dark\n")
 
     def open_menu(self):
         self.screen.click(*self.icon_at, button=3)  # the left button is Activate there
@@ -253,6 +263,7 @@ class Lxqt(Desktop):
 
 
 class Gnome(Desktop):
+    icon_at = (1209, 14)
     programs = ("gnome-shell", "gjs", "Xvfb", "xdotool")
     bus_services = ("org.gnome.Shell.Notifications.service",)
     panel_command = ("gnome-shell", "--x11")
@@ -271,7 +282,9 @@ class Gnome(Desktop):
         self.peer.wait_owner(NOTIFICATIONS, 60)
         time.sleep(3)
         self.screen.key("Escape")  # leaves the overview
-        time.sleep(1)
+        for x in range(4):  # the shell's words about its missing display manager go when somebody is there
+            self.screen.xdotool("mousemove", 300 + x, 500)
+            time.sleep(3)
 
     def close(self):
         place.stop(getattr(self, "logind", None))

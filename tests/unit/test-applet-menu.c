@@ -83,7 +83,7 @@ test_conflicts_are_not_endless (void)
   for (guint i = 0; i < 40; i++)
     fixture_conflict (work, i, "flags", "INBOX");
   root = menu_model_build (state, now, ids);
-  menu = g_ptr_array_index (root->children, 3);
+  menu = g_ptr_array_index (root->children, 4);
   g_assert_cmpstr (menu->label, ==, "40 things to look at");
   g_assert_cmpuint (menu->children->len, ==, 13);
   g_assert_cmpstr (((const MenuItem *)g_ptr_array_index (menu->children, 12))->label, ==,
