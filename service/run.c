@@ -7,6 +7,7 @@
 #include "log.h"
 #include "options.h"
 #include "service.h"
+#include "sync/account.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,5 +92,6 @@ run (int argc, const char *const *argv)
     return SYNC_RESULT_CONFIG;
   }
   log_show_accounts (configs->len > 1);
+  sync_accounts_agree (configs);
   return run_accounts ((const char *const *)options->configs->pdata, configs, &options->request);
 }

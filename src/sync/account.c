@@ -3,6 +3,7 @@
 
 #include "sync/account.h"
 
+#include "imap/tls.h"
 #include "log-account.h"
 #include "sync/live.h"
 
@@ -390,6 +391,20 @@ send (Command *command)
     post (news);
   }
   command_free (command);
+}
+
+void
+sync_accounts_agree (const GPtrArray *configs)
+{
+  g_autoptr (GPtrArray) servers = g_ptr_array_new ();
+
+  for (guint i = 0; i < configs->len; i++) {
+    const AccountConfig *config = g_ptr_array_index (configs, i);
+
+    for (Side side = 0; side < N_SIDES; side++)
+      g_ptr_array_add (servers, config->server[side]);
+  }
+  tls_offer_only ((const ServerSettings *const *)servers->pdata, servers->len);
 }
 
 SyncAccount *

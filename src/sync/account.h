@@ -121,6 +121,10 @@ typedef struct {
   void (*password_wanted) (SyncAccount *account, Side side, gpointer data);
 } SyncListener;
 
+/* Where all servers of @configs (AccountConfig) want the same of TLS, the process offers nothing
+ * else. Once, before the first thread is started. */
+void sync_accounts_agree (const GPtrArray *configs);
+
 /* @config, @request and @listener are copied. Nothing happens before _start(). */
 SyncAccount *sync_account_new (const AccountConfig *config, const SyncRequest *request,
                                const SyncListener *listener, gpointer data);

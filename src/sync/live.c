@@ -268,9 +268,7 @@ wait_until_allowed (SyncLive *live)
 static gboolean
 lacks_password (const SyncLive *live, Side side)
 {
-  const ServerSettings *server = live->config->server[side];
-
-  return server->type != SERVER_TUNNEL && server->username != NULL && server->password == NULL &&
+  return server_settings_lacks_password (live->config->server[side]) &&
          live->funcs.password_wanted != NULL;
 }
 

@@ -56,6 +56,11 @@ tell (SyncAccount *account, SyncStatus status)
     account->listener.changed (account, &account->snapshot, account->data);
 }
 
+void
+sync_accounts_agree (const GPtrArray *configs)
+{
+}
+
 SyncAccount *
 sync_account_new (const AccountConfig *config, const SyncRequest *request,
                   const SyncListener *listener, gpointer data)
