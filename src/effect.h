@@ -4,8 +4,9 @@
 #include <glib.h>
 
 /* Where tests kill the process: what has an effect outside of it is counted, and at number
- * $IMAPSYNC_KILL_AT it dies of SIGKILL, after @before. Only imapsync-killable is built with
- * IMAPSYNC_TEST_EFFECTS; in the program that is installed nothing of it remains. */
+ * $IMAPSYNC_KILL_AT, or at the first called $IMAPSYNC_KILL_NAMED, it dies of SIGKILL, after
+ * @before. Only imapsync-killable is built with IMAPSYNC_TEST_EFFECTS; in the program that is
+ * installed nothing of it remains. */
 #ifdef IMAPSYNC_TEST_EFFECTS
 
 /* Counts one; TRUE when it is the last. */

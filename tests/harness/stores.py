@@ -130,8 +130,10 @@ class StoreCase(ServerCase):
         self.account.write()
         self.restore_database(database)
         if self.account.database.exists():
+            ports = [section.get("port", 0) for section in (self.account.local, self.account.remote)]
             self.edit_database(f"UPDATE identity SET username = replace(username, '{user}', '{self.user}'), "
-                               f"host = replace(host, '{user}', '{self.user}')")  # fmt: skip
+                               f"host = replace(host, '{user}', '{self.user}')",
+                               *(f"UPDATE identity SET port = {p} WHERE side = {i}" for i, p in enumerate(ports)))  # fmt: skip
 
     def forked(self, state):
         """A copy of this test with an account and a user of its own, in @state, for a thread."""

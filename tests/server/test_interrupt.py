@@ -3,15 +3,20 @@
 forgotten or undone."""
 
 import os
+import random
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import compare
+from harness.case import SEED
 from harness.imapsync import killable
+from harness.proxy import Proxy
 from harness.seed import simple
-from harness.stores import StoreCase
+from harness.stores import Server, StoreCase
 
-WORKERS = 6
+WORKERS = 6  # at once: much of the time goes by in waiting for a cut APPEND that may still land
 
 
 def contents(snapshot):
@@ -90,15 +95,23 @@ class Scenario(StoreCase):
         self.assertEqual(contents(snapshot), contents(expected))
         self.assertEqual(snapshot.subscribed, expected.subscribed)
         if noop:
-            self.assertNoop()
+            self.assertIdle()
         return result
+
+    def assertIdle(self):
+        """R8, at the least cost: no command that could change anything, and the database as it was."""
+        before = self.account.database_state()
+        result = self.sync("--debug")
+        self.assertTrue(result.traffic(), result)
+        self.assertEqual(result.changes(), [], "expected no command that changes anything in a second run")
+        self.assertEqual(self.account.database_state(), before, "the second run changed the database")
 
     def kill_at(self, n):
         return self.account.once(program=killable(), env={"IMAPSYNC_KILL_AT": str(n)})
 
     def each(self, state, numbers, attempt, name):
-        """Calls attempt(a fork of this test in @state, n) for all @numbers, some at a time: much of it is
-        waiting. $IMAPSYNC_ONLY=N does one."""
+        """Calls attempt(a fork of this test in @state, n) for all @numbers, some at a time.
+        $IMAPSYNC_ONLY=N does one."""
         if only := os.environ.get("IMAPSYNC_ONLY"):
             numbers = [int(only)]
 
@@ -137,3 +150,267 @@ class KilledAtEachEffect(Scenario):
         self.each(state, range(1, len(self.effects) + 1), attempt,
                   lambda n: f"killed after effect {n} ({self.effects[n - 1]}) of {len(self.effects)}")  # fmt: skip
         print(f"{len(self.effects)} effects: {dict(kinds)}")
+
+
+class KilledWhileOthersWork(Scenario):
+    """What other clients do between the kill and the next run is a change like any other."""
+
+    gone = {"m11", "m12"}
+    new = {"during local", "during remote"}
+
+    def interfere(self):
+        with self.servers[0].connect(self.user) as local, self.servers[1].connect(self.user) as remote:
+            for client in (local, remote):
+                client.select("INBOX")
+            at = [{r.subject: r.uid for r in s.mailboxes[("INBOX",)]} for s in self.snapshots(["INBOX"])]
+            local.store([at[0]["m0"]], "-", "\\Flagged")
+            remote.store([at[1]["m4"]], "-", "keyword")
+            remote.store([at[1]["m10"]], "+", "\\Draft")
+            local.expunge([at[0]["m11"]])
+            remote.expunge([at[1]["m12"]])
+            local.append("INBOX", simple("during local", flags=("\\Seen",)))
+            remote.append("INBOX", simple("during remote"))
+
+    def check_flags(self, before):
+        """@before: {subject: [Record]} of a run that nobody disturbed."""
+        snapshot = self.assertIdentical()
+        records = self.records(snapshot)
+        self.assertEqual({s: len(r) for s, r in records.items()},
+                         {s: 1 for s in before.keys() - self.gone | self.new})  # fmt: skip
+        flags = {s: r[0].flags for s, r in before.items()} | {
+            "m0": set(), "m4": set(), "m10": {"\\draft"}, "during local": {"\\seen"}, "during remote": set()}  # fmt: skip
+        for subject, found in records.items():
+            self.assertEqual(found[0].flags, flags[subject], f"flags of {subject!r}")
+
+    def test_changes_during_the_interruption(self):
+        "flags set, mirrored and cleared by their owner, expunges and new mail between a kill and the next run: all hold"
+        state, expected = self.prepare()
+        before = self.records(expected)
+        r = random.Random(SEED)
+
+        def attempt(fork, n):
+            killed = fork.kill_at(n)
+            fork.interfere()
+            fork.sync()
+            try:
+                fork.check_flags(before)
+                fork.assertIdle()
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n--- the killed run ---\n{killed}") from None
+
+        points = sorted(r.sample(range(1, len(self.effects) + 1), 60))
+        self.each(state, points, attempt,
+                  lambda n: f"killed after effect {n} ({self.effects[n - 1]}) of {len(self.effects)}")  # fmt: skip
+
+
+class Proxied(Scenario):
+    """Two servers that are reached by TCP, each through a proxy."""
+
+    links = ("imap", "imap")
+
+    @classmethod
+    def make_servers(cls):
+        return [Server(format) for format in cls.formats]
+
+    proxies = ()
+
+    def adapt_settings(self):
+        self.proxies = [Proxy(server.port).start() for server in self.servers]
+        for section, proxy in zip((self.account.local, self.account.remote), self.proxies):
+            section["port"] = proxy.port
+
+    def drop_state(self):
+        for proxy in self.proxies:
+            proxy.close()
+        super().drop_state()
+
+
+class CutConnections(Proxied):
+    samples = 240
+
+    def measure(self, state):
+        """What passes in a run that nobody cuts: [{"up": bytes, "down": bytes, "commands": number}]."""
+        self.load_state(state)
+        self.account.once()
+        self.assertIdentical()
+        return [{**proxy.bytes, "commands": len(proxy.commands)} for proxy in self.proxies]
+
+    def all_points(self, sizes):
+        return [(side, what, at) for side in (0, 1) for what in ("up", "down", "commands")
+                for at in range(1, sizes[side][what] + 1)]  # fmt: skip
+
+    def prepare(self):
+        self.base()
+        self.changes()
+        state = self.keep_state()
+        sizes = self.measure(state)
+        return state, sizes, self.assertIdentical()
+
+    def cut_each(self, state, points, expected):
+        cuts = []
+
+        def attempt(fork, n):
+            side, what, at = points[n]
+            fork.proxies[side].cut_after(**{what: at})
+            cut = fork.account.once()
+            cuts.append(fork.proxies[side].cuts)
+            self.assertIn(cut.status, (0, 3) if fork.proxies[side].cuts else (0,), cut)
+            fork.proxies[side].cut_after(up=1, times=0)
+            try:
+                fork.check(expected)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n--- the run that was cut ---\n{cut}") from None
+
+        def name(n):
+            side, what, at = points[n]
+            return f"{('local', 'remote')[side]} connection cut after {at} " + (what if what == "commands" else f"bytes {what}")
+
+        self.each(state, range(len(points)), attempt, name)
+        return sum(cuts)
+
+    def test_cut_anywhere(self):
+        "either connection cut at seeded bytes and command boundaries of both directions: resumed, equal, idle"
+        state, sizes, expected = self.prepare()
+        points = self.all_points(sizes)
+        r = random.Random(SEED)
+        boundaries = [p for p in points if p[1] == "commands"]
+        up = [p for p in points if p[1] == "up"]
+        down = [p for p in points if p[1] == "down"]
+        chosen = r.sample(boundaries, 60) + r.sample(up, (self.samples - 60) * 2 // 3) + r.sample(down, (self.samples - 60) // 3)
+        cuts = self.cut_each(state, chosen, expected)
+        print(f"{cuts} cuts of {len(points)} possible ones: {sizes}")
+        self.assertGreater(cuts, len(chosen) * 3 // 4)
+
+    def test_server_restarted(self):
+        "a server that is killed and started again in the middle of a run"
+        self.base()
+        self.changes()
+        state = self.keep_state()
+        self.load_state(state)
+        self.account.once()
+        expected = self.assertIdentical()
+        r = random.Random(SEED)
+        for side in (0, 1, 0, 1):
+            self.load_state(state)
+            running = self.account.start("--oneshot")
+            time.sleep(0.02 + 0.2 * r.random())
+            self.servers[side].kill()
+            self.servers[side].start()
+            self.assertIn(running.wait().status, (0, 3))
+            self.check(expected)
+
+
+class LateAppend(StoreCase):
+
+    def test_cut_append_that_lands_later(self):
+        "an APPEND that the server completes a second after we are back is not doubled"
+        self.fill(0, "INBOX", *(simple(f"m{i}") for i in range(3)))
+        self.sync()
+        self.fill(0, "INBOX", simple("late"))
+        state = self.keep_state()
+        for delay in (0.3, 0.8):
+            with self.subTest(delay=delay):
+                self.load_state(state)
+                done = self.cut_and_complete_later(delay)
+                self.sync()
+                done.join()
+                self.sync()
+                snapshot = self.assertIdentical()
+                self.assertEqual({s: len(r) for s, r in self.records(snapshot).items()},
+                                 {**{f"m{i}": 1 for i in range(3)}, "late": 1})  # fmt: skip
+                self.assertNoop()
+
+    def cut_and_complete_later(self, delay):
+        """Kills the program in the middle of the literal; another hand then says to the server what the
+        program would have said, as if the network had kept it."""
+        killed = self.account.once(program=killable(), env={"IMAPSYNC_KILL_NAMED": "half a literal"})
+        self.assertEqual(killed.status, -9, killed)
+
+        def complete():
+            time.sleep(delay)
+            with self.servers[1].connect(self.user) as remote:
+                remote.append("INBOX", simple("late"))
+
+        thread = threading.Thread(target=complete)
+        thread.start()
+        return thread
+
+
+class KilledAtRandom(StoreCase):
+    """SIGKILL at random moments of a copy of many messages, while other clients work."""
+
+    cost = 25
+    messages, kills = 2000, 12
+
+    def test_random_kills(self):
+        "2,000 messages both ways, killed again and again, other clients changing both sides: nothing lost, doubled or undone"
+        self.copy_under_fire(self.messages, self.kills, SEED)
+
+    def copy_under_fire(self, messages, kills, seed):
+        r = random.Random(seed)
+        self.fill(0, "INBOX", *(simple(f"base {i}") for i in range(200)))
+        self.sync()
+        half = messages // 2
+        self.fill(0, "INBOX", *(simple(f"local {i}", body="x" * r.randint(1, 3000)) for i in range(half)))
+        self.fill(1, "INBOX", *(simple(f"remote {i}", body="x" * r.randint(1, 3000)) for i in range(half)))
+        world = World(self, r)
+        killed = 0
+        while killed < kills:
+            result = self.account.once(kill_after=0.03 + 0.35 * r.random())
+            killed += result.status == -9
+            self.assertIn(result.status, (0, -9), result)
+            for _ in range(r.randint(1, 4)):
+                world.change()
+            if result.status == 0 and not world.more(half // 2):
+                break
+        self.sync(timeout=300)
+        snapshot = self.assertIdentical()
+        world.check(self.records(snapshot))
+        self.assertNoop()
+        print(f"{killed} kills, {len(world.expected)} messages in the end")
+
+
+class World:
+    """What other clients do, and what has to come out of it. Expunges and flags touch the messages of
+    the first synchronization, each once and on one side, so that there is one right answer."""
+
+    def __init__(self, test, r):
+        self.test, self.r = test, r
+        self.left = list(range(200))
+        r.shuffle(self.left)
+        self.flags, self.gone, self.count = {}, set(), 0
+        self.clients = [test.select(side) for side in (0, 1)]
+        snapshots = test.snapshots(["INBOX"])
+        self.uid = [{x.subject: x.uid for x in s.mailboxes[("INBOX",)]} for s in snapshots]
+        self.expected = Counter(x.subject for s in snapshots for x in s.mailboxes[("INBOX",)])
+        self.expected = dict.fromkeys(self.expected, 1)
+
+    def change(self):
+        side = self.r.randrange(2)
+        client = self.clients[side]
+        what = self.r.choice(("flag", "flag", "expunge", "append"))
+        if what == "append" or not self.left:
+            return self.more(1, side)
+        subject = f"base {self.left.pop()}"
+        uid = self.uid[side][subject]
+        if what == "flag":
+            flag = self.r.choice(("\\Seen", "\\Flagged", "work"))
+            client.store([uid], "+", flag)
+            self.flags[subject] = {flag.lower()}
+        else:
+            client.expunge([uid])
+            self.gone.add(subject)
+            del self.expected[subject]
+
+    def more(self, n, side=0):
+        names = [f"later {self.count + i}" for i in range(n)]
+        self.count += n
+        self.clients[side].append("INBOX", *(simple(name) for name in names))
+        self.expected.update(dict.fromkeys(names, 1))
+        return True
+
+    def check(self, records):
+        found = {s: len(r) for s, r in records.items()}
+        self.test.assertEqual(found, self.expected)
+        for subject, flags in self.flags.items():
+            self.test.assertEqual(records[subject][0].flags, flags, subject)
