@@ -97,7 +97,7 @@ return_failure (Call *call, const GError *error)
 {
   if (!g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG))
     bus_return_error (call->invocation, error);
-  else if (call->object->status == SYNC_STATUS_PAUSED || g_str_equal (error->message, "paused"))
+  else if (call->object->status == SYNC_STATUS_PAUSED && call->reply == reply_figures)
     fail (call->invocation, BUS_ERROR_PAUSED, "the account is paused");
   else if (call->has_argument)
     fail (call->invocation, BUS_ERROR_INVALID_ARGUMENT, error->message);
