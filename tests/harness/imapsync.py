@@ -78,7 +78,7 @@ class Running:
 
     def __init__(self, account, arguments, plain=False, env=None, prefix=(), program=None):
         account.runs += 1
-        self.arguments = tuple(map(str, arguments))
+        self.arguments, self.result = tuple(map(str, arguments)), None
         base = account.dir / f"run-{account.runs}"
         self._files = (base.with_suffix(".out"), base.with_suffix(".err"))
         self._start = time.monotonic()
@@ -120,7 +120,7 @@ class Running:
             status = place.stop(self.process, 2)
         self._ended.set()
         out = self._files[0].read_text(errors="replace")
-        result = Result(self.arguments, status, out, self.err, time.monotonic() - self._start, self._rss)
+        self.result = result = Result(self.arguments, status, out, self.err, time.monotonic() - self._start, self._rss)
         if late:
             raise AssertionError(f"not finished after {timeout} s\n{result}")
         if _SANITIZER.search(result.err):
