@@ -32,6 +32,11 @@ struct _SyncAccount {
   SyncResult result;
 };
 
+void
+sync_accounts_agree (const GPtrArray *configs)
+{
+}
+
 SyncAccount *
 sync_account_new (const AccountConfig *config, const SyncRequest *request,
                   const SyncListener *listener, gpointer data)
