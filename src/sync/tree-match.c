@@ -151,6 +151,24 @@ match_name (TreeContext *tree, TreeEntity *entity, Side side)
     claim (entity, place);
 }
 
+/* Renumbered while an interrupted pass of ours moved it, and nothing is left where it was. */
+static void
+match_intended (TreeContext *tree, TreeEntity *entity, Side side)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  if (entity->place[side] != NULL || tree_place_at (tree, side, entity->saved->name) != NULL ||
+      is_dissolved (tree, entity, side))
+    return;
+  names = tree_intended_names (tree, side, entity->saved->name);
+  for (guint i = names != NULL ? names->len : 0; i-- > 0 && entity->place[side] == NULL;) {
+    TreePlace *place = tree_place_at (tree, side, g_ptr_array_index (names, i));
+
+    if (place != NULL && place->entity == NULL && !ids_differ (entity, place))
+      claim (entity, place);
+  }
+}
+
 /* Renames are mirrored between personal mailboxes only, and INBOX has none. */
 static gboolean
 may_have_moved (TreeContext *tree, const TreeEntity *entity, Side side)
@@ -396,8 +414,10 @@ tree_match (TreeContext *tree)
       match_elsewhere (tree, side, proved_by_intent);
     match_elsewhere (tree, side, proved_by_old_name);
     match_by_messages (tree, side);
-    if (tree->input->intents != NULL)
+    if (tree->input->intents != NULL) {
       for_each_saved (tree, side, match_own_step);
+      for_each_saved (tree, side, match_intended);
+    }
     for_each_saved (tree, side, settle);
     for (guint i = 0; i < tree->entities->len; i++)
       doubt_home (tree, g_ptr_array_index (tree->entities, i), side);

@@ -209,7 +209,8 @@ is_way_clear (const TreeContext *tree, Side side, const TreePlace *place, const 
       continue;
     if ((is_to_move (other) || is_to_delete (other)) && tree_name_is_below (target, other->now))
       return FALSE;
-    if (is_to_move (other) && tree_name_is_below (target, target_of (other)))
+    if (is_to_move (other) && tree_name_is_below (target, target_of (other)) &&
+        (place == NULL || !tree_name_is_below (place->now, target_of (other))))
       return FALSE;
   }
   return TRUE;

@@ -138,8 +138,8 @@ gboolean tree_is_held (TreeContext *tree, const TreeEntity *entity);
 gboolean tree_is_shared_name (const TreeContext *tree, Side side, const char *name);
 /* A name that nobody has, below nothing that could move or go. */
 const char *tree_step_name (TreeContext *tree);
-/* The names that recorded renames on @side would have given a mailbox once called @name, in their
- * order. (transfer full), NULL for none. */
+/* The names that recorded renames on @side may have given a mailbox once called @name, the last of
+ * them last. (transfer full), NULL for none. */
 GPtrArray *tree_intended_names (const TreeContext *tree, Side side, const char *name);
 TreePlace *tree_place_at (const TreeContext *tree, Side side, const char *name);
 TreeEntity *tree_new_entity (TreeContext *tree, const TreeSaved *saved);

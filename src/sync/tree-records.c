@@ -239,11 +239,34 @@ tree_plan_settle (TreePlan *plan, GPtrArray *failed)
   }
 }
 
+static gboolean
+is_at_or_below (const char *name, const char *ancestor)
+{
+  return strcmp (name, ancestor) == 0 || tree_name_is_below (name, ancestor);
+}
+
+/* Did the rename take something along that then could not be moved on? */
+static gboolean
+carried (const GPtrArray *failed, const TreeAction *intent)
+{
+  for (guint i = 0; intent->kind == TREE_RENAME && i < failed->len; i++) {
+    const TreeAction *action = g_ptr_array_index (failed, i);
+
+    if (action->kind == TREE_RENAME && action->side == intent->side &&
+        (is_at_or_below (action->name, intent->name) ||
+         is_at_or_below (action->name, intent->new_name)))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gboolean
 tree_plan_keeps_intent (const TreePlan *plan, const GPtrArray *failed, const TreeAction *intent)
 {
+  if (carried (failed, intent) || (intent->saved_id != 0 && is_unsettled (plan, intent->saved_id)))
+    return TRUE;
   if (intent->saved_id != 0)
-    return is_unsettled (plan, intent->saved_id);
+    return FALSE;
   for (guint i = 0; i < failed->len; i++) {
     const TreeAction *action = g_ptr_array_index (failed, i);
 

@@ -76,28 +76,48 @@ is_refused (TreeContext *tree, TreeActionKind kind, Side side, const char *name)
 }
 
 static gboolean
+is_shared (const TreeContext *tree, const TreeEntity *entity, Side side)
+{
+  return tree_is_shared_name (tree, side, entity->target) ||
+         (entity->place[side] != NULL && entity->place[side]->shared);
+}
+
+static gboolean
 is_personal (const TreeContext *tree, const TreeEntity *entity)
 {
-  for (Side side = 0; side < N_SIDES; side++)
-    if (tree_is_shared_name (tree, side, entity->target) ||
-        (entity->place[side] != NULL && entity->place[side]->shared))
-      return FALSE;
-  return TRUE;
+  return !is_shared (tree, entity, SIDE_LOCAL) && !is_shared (tree, entity, SIDE_REMOTE);
+}
+
+/* LIST does not tell the subscription of a name that nobody has at the moment. */
+static gboolean
+is_unknown (const TreeContext *tree, Side side, const char *name)
+{
+  const TreeEntity *owner = g_hash_table_lookup (tree->by_saved, name);
+
+  return !g_hash_table_contains (tree->by_name[side], name) && owner != NULL &&
+         owner->saved->side[side].subscribed;
+}
+
+/* A shared mailbox's copy is subscribed when it is made, and that is all. */
+static gboolean
+may_subscribe (const TreeContext *tree, const TreeEntity *entity, Side side)
+{
+  return is_personal (tree, entity) || entity->place[side] == NULL ||
+         (entity->saved == NULL && !is_shared (tree, entity, side));
 }
 
 void
 tree_subscribe (TreeContext *tree, const TreeEntity *entity, gboolean subscribed[N_SIDES])
 {
-  gboolean wish = wished (tree, entity), personal = is_personal (tree, entity);
+  gboolean wish = wished (tree, entity);
 
   for (Side side = 0; side < N_SIDES; side++) {
     gboolean now = is_listed_subscribed (tree, side, entity->target);
     TreeActionKind kind = wish ? TREE_SUBSCRIBE : TREE_UNSUBSCRIBE;
 
     subscribed[side] = now;
-    /* A shared mailbox's copy is subscribed when it is made, and that is all. */
-    if (!now == !wish || (!personal && entity->place[side] != NULL) ||
-        is_refused (tree, kind, side, entity->target))
+    if ((!now == !wish && !is_unknown (tree, side, entity->target)) ||
+        !may_subscribe (tree, entity, side) || is_refused (tree, kind, side, entity->target))
       continue;
     tree_add_action (tree, kind, side, entity, entity->target, NULL);
     subscribed[side] = wish;

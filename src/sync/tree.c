@@ -134,26 +134,39 @@ tree_is_shared_name (const TreeContext *tree, Side side, const char *name)
   return FALSE;
 }
 
+static void
+add_name (GPtrArray *names, char *name)
+{
+  guint at;
+
+  if (g_ptr_array_find_with_equal_func (names, name, g_str_equal, &at))
+    g_ptr_array_remove_index (names, at);
+  g_ptr_array_add (names, name);
+}
+
 GPtrArray *
 tree_intended_names (const TreeContext *tree, Side side, const char *name)
 {
-  GPtrArray *names = NULL;
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
     const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+    guint n_names = names->len;
     char *moved;
 
     if (intent->kind != TREE_RENAME || intent->side != side)
       continue;
-    moved = tree_name_move (name, intent->name, intent->new_name);
-    if (moved == NULL)
-      continue;
-    if (names == NULL)
-      names = g_ptr_array_new_with_free_func (g_free);
-    g_ptr_array_add (names, moved);
-    name = moved;
+    /* Each may have been done or not: it may have started from any name that came before. */
+    if ((moved = tree_name_move (name, intent->name, intent->new_name)) != NULL)
+      add_name (names, moved);
+    for (guint j = 0; j < MIN (n_names, names->len); j++)
+      if ((moved = tree_name_move (g_ptr_array_index (names, j), intent->name, intent->new_name)) !=
+          NULL) {
+        add_name (names, moved);
+        break;
+      }
   }
-  return names;
+  return names->len > 0 ? g_steal_pointer (&names) : NULL;
 }
 
 TreePlace *
