@@ -83,7 +83,7 @@ auth_mechanism_has_token (AuthMechanism mechanism)
 static gboolean
 scram_start (ImapAuth *auth, const AuthCredentials *credentials)
 {
-  const char *binding = credentials->binding;
+  const gboolean bound = auth_mechanism_needs_binding (auth->mechanism);
 
   if (gsasl_init (&auth->library) != GSASL_OK ||
       gsasl_client_start (auth->library, auth_mechanism_name (auth->mechanism), &auth->scram) !=
@@ -91,15 +91,15 @@ scram_start (ImapAuth *auth, const AuthCredentials *credentials)
       gsasl_property_set (auth->scram, GSASL_AUTHID, auth->username) != GSASL_OK ||
       gsasl_property_set (auth->scram, GSASL_PASSWORD, auth->password) != GSASL_OK)
     return FALSE;
-  /* With a binding in hand the unbound forms say that the server offered no other ("y"), which it
-   * will contradict if somebody in between took that out of its list. */
-  if (binding == NULL ||
-      !(auth_mechanism_needs_binding (auth->mechanism) || credentials->binding_refused))
+  /* Only the bound forms are told: with a binding that it shall not use, libgsasl 2.2.0 cannot say
+   * "y" (RFC 5802, section 6), and fails. */
+  if (!bound)
     return TRUE;
-  return gsasl_property_set (auth->scram,
+  return credentials->binding != NULL &&
+         gsasl_property_set (auth->scram,
                              credentials->binding_is_unique ? GSASL_CB_TLS_UNIQUE
                                                             : GSASL_CB_TLS_EXPORTER,
-                             binding) == GSASL_OK;
+                             credentials->binding) == GSASL_OK;
 }
 
 static void

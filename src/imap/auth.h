@@ -17,7 +17,6 @@ typedef struct {
   guint16 port;
   const char *binding;        /* base64 of the TLS channel's, NULL: there is none */
   gboolean binding_is_unique; /* it is tls-unique (RFC 5929), else tls-exporter (RFC 9266) */
-  gboolean binding_refused;   /* the server offers no mechanism that is bound to the channel */
 } AuthCredentials;
 
 /* "PLAIN", "LOGIN": what follows "AUTH=" in the capabilities. */

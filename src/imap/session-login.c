@@ -51,8 +51,6 @@ add_mechanism (ImapSession *session, const char *name)
   for (guint m = 0; m < N_AUTH_MECHANISMS; m++)
     if (g_ascii_strcasecmp (name, auth_mechanism_name (m)) == 0)
       session->auth_offered |= 1u << m;
-  if (g_ascii_strncasecmp (name, "SCRAM-", 6) == 0 && g_str_has_suffix (name, "-PLUS"))
-    session->binding_offered = TRUE;
   if (session->auth_names->len < MAX_FOREIGN_TEXT)
     g_string_append_printf (session->auth_names, "%s%.40s", session->auth_names->len > 0 ? " " : "",
                             name);
@@ -64,7 +62,6 @@ login_set_capabilities (ImapSession *session, const char *const *words, gsize n_
   ImapCapability capabilities = session->capabilities & IMAP_CAP_X_GUID;
 
   session->auth_offered = 0;
-  session->binding_offered = FALSE;
   g_string_truncate (session->auth_names, 0);
   for (gsize i = 0; i < n_words; i++) {
     if (g_ascii_strncasecmp (words[i], "AUTH=", 5) == 0)
@@ -87,7 +84,6 @@ login_forget (ImapSession *session)
   session->asked_capabilities = FALSE;
   session->qresync_enabled = FALSE;
   session->auth_offered = 0;
-  session->binding_offered = FALSE;
   g_string_truncate (session->auth_names, 0);
 }
 
@@ -472,7 +468,6 @@ login_new_auth (ImapSession *session, AuthMechanism mechanism, GError **error)
       .port = server->port,
       .binding = binding,
       .binding_is_unique = is_unique,
-      .binding_refused = !session->binding_offered,
   };
 
   return imap_auth_new (mechanism, &credentials, error);

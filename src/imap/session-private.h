@@ -125,7 +125,6 @@ struct _ImapSession {
   PasswordCommand *password_command; /* runs */
   char *password;                    /* from it */
   gboolean asked_again;              /* a token was refused */
-  gboolean binding_offered;          /* SCRAM-...-PLUS, whether or not we can */
   char *bye;                         /* came while the login was not answered yet */
 };
 
