@@ -254,6 +254,7 @@ handover_run (GDBusConnection *connection, GPtrArray *configs, const SyncRequest
   g_autoptr (GVariant) objects = owner_objects (connection);
   Handover handover = {configs, 0, SYNC_RESULT_OK};
 
+  bus_error_quark (); /* before the first error comes: GDBus translates names that it knows */
   for (guint i = 0; objects != NULL && i < configs->len; i++) {
     const AccountConfig *config = g_ptr_array_index (configs, i);
     g_autofree char *path = find_object (objects, config);
