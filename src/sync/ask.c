@@ -5,6 +5,7 @@
 
 #include "sync/gather.h"
 #include "sync/list.h"
+#include "sync/repair.h"
 
 #include <string.h>
 
@@ -244,6 +245,8 @@ sync_ask_plans (SyncEngine *engine, GPtrArray *work, GError **error)
 {
   g_autoptr (GPtrArray) open = g_ptr_array_copy (work, NULL, NULL);
 
+  if (engine->repair && !sync_repair_examine (engine, work, error))
+    return FALSE;
   for (guint round = 0; open->len > 0; round++) {
     g_autoptr (GPtrArray) gather = g_ptr_array_new ();
     g_autoptr (GPtrArray) describe = g_ptr_array_new ();

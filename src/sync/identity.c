@@ -187,6 +187,20 @@ sync_identity_match (const GArray *const messages[N_SIDES], GArray *matches,
   g_array_sort (matches, compare_matches);
 }
 
+SyncIdentityVerdict
+sync_identity_compare (const SyncIdentity *a, const SyncIdentity *b)
+{
+  if (a->guid != 0 && a->guid == b->guid)
+    return SYNC_IDENTITY_SAME;
+  if (a->message_id != b->message_id)
+    return SYNC_IDENTITY_OTHER;
+  if (has_key (a, RANK_MESSAGE_ID) && compare_keys (a, b, RANK_MESSAGE_ID) == 0)
+    return SYNC_IDENTITY_SAME;
+  if (!a->digested || !b->digested)
+    return SYNC_IDENTITY_UNDECIDED;
+  return compare_keys (a, b, RANK_DIGEST) == 0 ? SYNC_IDENTITY_SAME : SYNC_IDENTITY_OTHER;
+}
+
 /* --- Message-ID ------------------------------------------------------------------------------ */
 
 /* The value of the first Message-ID field, its white space taken out. (transfer full) (nullable) */

@@ -28,6 +28,15 @@ typedef struct {
 void sync_identity_match (const GArray *const messages[N_SIDES], GArray *matches,
                           UidSet *undecided[N_SIDES]);
 
+/* Of two that are said to be the same message. */
+typedef enum {
+  SYNC_IDENTITY_SAME,
+  SYNC_IDENTITY_OTHER,
+  SYNC_IDENTITY_UNDECIDED, /* only digests can tell */
+} SyncIdentityVerdict;
+
+SyncIdentityVerdict sync_identity_compare (const SyncIdentity *a, const SyncIdentity *b);
+
 /* Of BODY[HEADER.FIELDS (MESSAGE-ID)]: 64 bits of the id, white space and folding apart; 0 for
  * none. */
 guint64 sync_message_id_hash (const guint8 *header, gsize length);

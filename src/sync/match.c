@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
+#include "sync/match.h"
+
 #include "sync/gather.h"
 #include "sync/identity.h"
 
@@ -29,7 +31,7 @@ suspects_free (gpointer data)
 }
 
 static Suspects *
-suspects_new (SyncMailbox *mailbox, Side side)
+suspects_new (SyncMailbox *mailbox, Side side, const UidSet *uids)
 {
   Suspects *suspects = g_new0 (Suspects, 1);
   UidIter iter;
@@ -38,7 +40,7 @@ suspects_new (SyncMailbox *mailbox, Side side)
   suspects->mailbox = mailbox;
   suspects->side = side;
   suspects->identities = g_array_new (FALSE, TRUE, sizeof (SyncIdentity));
-  uid_iter_init (&iter, mailbox->plan->unpaired[side]);
+  uid_iter_init (&iter, uids);
   while (uid_iter_next (&iter, &uid)) {
     SyncIdentity identity = {.uid = uid};
 
@@ -179,6 +181,20 @@ finish_mailbox (SyncEngine *engine, Suspects *const suspects[N_SIDES])
   }
 }
 
+/* Asks for all but the text of @uids. */
+static Suspects *
+queue_suspects (SyncEngine *engine, SyncWait *wait, SyncMailbox *mailbox, Side side,
+                const UidSet *uids)
+{
+  Suspects *suspects = suspects_new (mailbox, side, uids);
+  g_autofree char *items =
+      g_strdup_printf ("(UID INTERNALDATE RFC822.SIZE%s BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])",
+                       sync_peer_guid_item (engine->peer[side]));
+
+  queue_fetch (engine, wait, suspects, uids, items);
+  return suspects;
+}
+
 gboolean
 sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
 {
@@ -194,13 +210,8 @@ sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error
     g_clear_pointer (&mailbox->matches, g_array_unref);
     mailbox->matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
     for (Side side = 0; side < N_SIDES; side++) {
-      Suspects *suspects = suspects_new (mailbox, side);
-      g_autofree char *items =
-          g_strdup_printf ("(UID INTERNALDATE RFC822.SIZE%s BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])",
-                           sync_peer_guid_item (engine->peer[side]));
-
-      g_ptr_array_add (all, suspects);
-      queue_fetch (engine, &wait, suspects, mailbox->plan->unpaired[side], items);
+      g_ptr_array_add (
+          all, queue_suspects (engine, &wait, mailbox, side, mailbox->plan->unpaired[side]));
     }
   }
   if (!sync_wait (&wait, error))
@@ -222,5 +233,69 @@ sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error
     match (suspects, undecided);
     finish_mailbox (engine, suspects);
   }
+  return TRUE;
+}
+
+/* --- pairs that are none --------------------------------------------------------------------- */
+
+static SyncIdentityVerdict
+compare_pair (Suspects *const suspects[N_SIDES], const StorePair *pair)
+{
+  const SyncIdentity *identity[N_SIDES];
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    identity[side] = suspects_find (suspects[side], pair->uid[side]);
+    /* What was not told is no proof of anything. */
+    if (identity[side] == NULL || identity[side]->size == 0)
+      return SYNC_IDENTITY_SAME;
+  }
+  return sync_identity_compare (identity[SIDE_LOCAL], identity[SIDE_REMOTE]);
+}
+
+static void
+sort_pairs (Suspects *const suspects[N_SIDES], const GArray *pairs, GArray *wrong,
+            UidSet *undecided[N_SIDES])
+{
+  for (guint i = 0; i < pairs->len; i++) {
+    const StorePair *pair = &g_array_index (pairs, StorePair, i);
+    SyncIdentityVerdict verdict = compare_pair (suspects, pair);
+
+    if (verdict == SYNC_IDENTITY_OTHER)
+      g_array_append_val (wrong, *pair);
+    for (Side side = 0; side < N_SIDES && verdict == SYNC_IDENTITY_UNDECIDED; side++)
+      uid_set_add (undecided[side], pair->uid[side]);
+  }
+}
+
+gboolean
+sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
+                         GArray *wrong, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  g_autoptr (UidSet) local = uid_set_new ();
+  g_autoptr (UidSet) remote = uid_set_new ();
+  UidSet *uids[N_SIDES] = {local, remote};
+  Suspects *suspects[N_SIDES];
+  SyncWait wait = {.engine = engine};
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    for (guint i = 0; i < pairs->len; i++)
+      uid_set_add (uids[side], g_array_index (pairs, StorePair, i).uid[side]);
+    suspects[side] = queue_suspects (engine, &wait, mailbox, side, uids[side]);
+    g_ptr_array_add (all, suspects[side]);
+    uid_set_clear (uids[side]);
+  }
+  if (!sync_wait (&wait, error))
+    return FALSE;
+  if (!is_believable (suspects[SIDE_LOCAL]) || !is_believable (suspects[SIDE_REMOTE]))
+    return TRUE;
+  sort_pairs (suspects, pairs, wrong, uids);
+  for (Side side = 0; side < N_SIDES; side++)
+    queue_fetch (engine, &wait, suspects[side], uids[side], "(UID BODY.PEEK[])");
+  if (!sync_wait (&wait, error))
+    return FALSE;
+  g_array_set_size (wrong, 0);
+  if (is_believable (suspects[SIDE_LOCAL]) && is_believable (suspects[SIDE_REMOTE]))
+    sort_pairs (suspects, pairs, wrong, uids);
   return TRUE;
 }

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from harness import compare
 from harness.case import SEED
 from harness.imapsync import killable
+from harness.place import wait_until
 from harness.proxy import Proxy
 from harness.seed import simple
 from harness.stores import Server, StoreCase
@@ -297,6 +298,8 @@ class CutConnections(Proxied):
             self.servers[side].kill()
             self.servers[side].start()
             self.assertIn(running.wait().status, (0, 3))
+            # Login processes of the old server may outlive it for a moment.
+            wait_until(lambda: self.account.once().status == 0, 20, "a server that can be reached again")
             self.check(expected)
 
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "sync/engine.h"
+
+G_BEGIN_DECLS
+
+/* Appends to @wrong those of @pairs (StorePair, both of whose messages are there) that are two
+ * different messages. */
+gboolean sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
+                                  GArray *wrong, GError **error);
+
+G_END_DECLS
