@@ -3,6 +3,7 @@
 
 #include "account-config.h"
 #include "account-options.h"
+#include "account-selection.h"
 
 #include <gio/gio.h>
 #include <string.h>
@@ -29,6 +30,10 @@ account_config_copy (const AccountConfig *config)
   copy->id = g_strdup (config->id);
   copy->database = g_strdup (config->database);
   copy->poll = config->poll;
+  copy->list_mailbox = g_strdupv (config->list_mailbox);
+  copy->select = config->select;
+  copy->ignore_mailbox =
+      config->ignore_mailbox != NULL ? g_regex_ref (config->ignore_mailbox) : NULL;
   for (Side side = 0; side < N_SIDES; side++)
     copy->server[side] = server_settings_copy (config->server[side]);
   return copy;
@@ -41,6 +46,8 @@ account_config_free (AccountConfig *config)
     return;
   for (guint side = 0; side < N_SIDES; side++)
     server_settings_free (config->server[side]);
+  g_strfreev (config->list_mailbox);
+  g_clear_pointer (&config->ignore_mailbox, g_regex_unref);
   g_free (config->path);
   g_free (config->id);
   g_free (config->database);
@@ -87,6 +94,15 @@ is_standard_port (guint16 port)
   return port == 143 || port == 993;
 }
 
+/* Two branches of one server. */
+static gboolean
+are_apart (const ServerSettings *local, const ServerSettings *remote)
+{
+  const char *a = local->list_reference, *b = remote->list_reference;
+
+  return a != NULL && b != NULL && !g_str_has_prefix (a, b) && !g_str_has_prefix (b, a);
+}
+
 /* A mailbox synchronized with itself would grow without end. */
 static gboolean
 check_servers (const ConfigFile *file, const AccountConfig *config, GError **error)
@@ -95,7 +111,7 @@ check_servers (const ConfigFile *file, const AccountConfig *config, GError **err
 
   if ((local->type == SERVER_TUNNEL) != (remote->type == SERVER_TUNNEL) ||
       g_strcmp0 (local->command, remote->command) != 0 ||
-      g_strcmp0 (local->username, remote->username) != 0)
+      g_strcmp0 (local->username, remote->username) != 0 || are_apart (local, remote))
     return TRUE;
   if (local->port != remote->port &&
       !(is_standard_port (local->port) && is_standard_port (remote->port)))
@@ -141,7 +157,8 @@ account_config_from_file (const ConfigFile *file, GError **error)
   if (!account_options_check (file, error))
     return NULL;
   config->poll = DEFAULT_POLL;
-  if (!account_options_number (file, "poll", 1, 24 * 60 * 60, &config->poll, error))
+  if (!account_options_number (file, "poll", 1, 24 * 60 * 60, &config->poll, error) ||
+      !account_selection_parse (file, config, error))
     return NULL;
   for (guint side = 0; side < N_SIDES; side++) {
     config->server[side] = load_server (file, side, error);

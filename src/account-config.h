@@ -6,6 +6,13 @@
 
 G_BEGIN_DECLS
 
+/* Words of list-select-opts. */
+typedef enum {
+  ACCOUNT_SELECT_SUBSCRIBED = 1 << 0, /* by default: only what is subscribed on either side */
+  ACCOUNT_SELECT_REMOTE = 1 << 1,     /* also what other servers have: nobody can be referred to */
+  ACCOUNT_SELECT_RECURSIVEMATCH = 1 << 2, /* and what is above it */
+} AccountSelect;
+
 /* One account: what its configuration file says, with every default filled in. */
 typedef struct {
   char *path; /* the file it was read from, absolute */
@@ -13,6 +20,10 @@ typedef struct {
                  and D-Bus */
   char *database; /* absolute path */
   guint poll;     /* seconds between polls where a server can push nothing */
+  /* Which mailboxes are synchronized. */
+  char **list_mailbox;    /* patterns with * and %, MAILBOX_NAME_SEPARATOR for \x00; NULL: all */
+  guint select;           /* AccountSelect, or-ed */
+  GRegex *ignore_mailbox; /* not those; NULL: none */
   ServerSettings *server[N_SIDES];
 } AccountConfig;
 

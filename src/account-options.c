@@ -443,6 +443,15 @@ parse_timeout (const ConfigFile *file, const ConfigEntry *entry, ServerSettings 
   return parse_number (file, entry, 1, 24 * 60 * 60, &server->timeout, error);
 }
 
+/* As the option has it: what it means on the wire, the session will know. */
+static gboolean
+parse_list_reference (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                      GError **error)
+{
+  take_string (&server->list_reference, g_strdup (entry->value));
+  return TRUE;
+}
+
 /* Where an option makes sense. */
 enum {
   IN_IMAP = 1 << SERVER_IMAP,
@@ -483,8 +492,12 @@ static const Option options[] = {
     {"proxy", IN_NETWORK, parse_proxy},
     {"compress", IN_SERVER, parse_compress},
     {"timeout", IN_SERVER, parse_timeout},
+    {"list-reference", IN_SERVER, parse_list_reference},
     {"database", 0, NULL},
     {"poll", 0, NULL},
+    {"list-mailbox", 0, NULL},
+    {"list-select-opts", 0, NULL},
+    {"ignore-mailbox", 0, NULL},
 };
 
 static const Option *
@@ -538,7 +551,7 @@ check_section (const ConfigFile *file, const ConfigSection *section, GError **er
                                 "%s is the account's, not a server's: it has to stand before the "
                                 "first section",
                                 entry->name);
-    if (*entry->value == '\0')
+    if (*entry->value == '\0' && !g_str_equal (option->name, "list-select-opts"))
       return config_file_error (file, entry->line, error, "%s has no value", entry->name);
   }
   return TRUE;

@@ -89,6 +89,7 @@ server_settings_copy (const ServerSettings *server)
   copy->ca_file = g_strdup (server->ca_file);
   copy->client_certificate = g_strdup (server->client_certificate);
   copy->proxy = g_strdup (server->proxy);
+  copy->list_reference = g_strdup (server->list_reference);
   return copy;
 }
 
@@ -111,6 +112,7 @@ server_settings_free (ServerSettings *server)
   g_free (server->ca_path);
   g_free (server->ca_file);
   g_free (server->client_certificate);
+  g_free (server->list_reference);
   g_free (server);
 }
 

@@ -26,6 +26,10 @@ side_name (Side side)
   return side == SIDE_LOCAL ? "local" : "remote";
 }
 
+/* Stands between the levels of a mailbox's name inside the program: a byte that no server allows in
+ * one. */
+#define MAILBOX_NAME_SEPARATOR '\x1f'
+
 /* How a server is reached: the plain record that the configuration fills and the wire reads. */
 typedef enum {
   SERVER_IMAP,   /* plain TCP, by default with STARTTLS */
@@ -83,6 +87,7 @@ typedef struct {
   char *client_certificate; /* PEM file with certificate and key, or NULL */
   char *proxy;              /* its URI; NULL: what the desktop says */
   gboolean compress;        /* COMPRESS=DEFLATE where it is offered */
+  char *list_reference;     /* what comes before all names there, as the option has it; or NULL */
   guint timeout;            /* seconds without an answer before the connection is given up */
 } ServerSettings;
 

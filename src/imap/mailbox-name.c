@@ -29,6 +29,7 @@ mailbox_naming_clear (MailboxNaming *naming)
 {
   g_clear_pointer (&naming->prefix, g_free);
   naming->delimiter = 0;
+  naming->is_reference = FALSE;
 }
 
 /* Modified UTF-7: bits of UTF-16 between "&" and "-", six to a digit. */
@@ -240,8 +241,8 @@ skip_prefix (const MailboxNaming *naming, const char *wire)
   const char *prefix = naming->prefix != NULL ? naming->prefix : "";
   const gsize inbox = strlen (INBOX);
 
-  if (g_ascii_strncasecmp (prefix, INBOX, inbox) == 0 && prefix[inbox] == naming->delimiter &&
-      g_ascii_strncasecmp (wire, INBOX, inbox) == 0) {
+  if (g_ascii_strncasecmp (prefix, INBOX, inbox) == 0 && naming->delimiter != 0 &&
+      prefix[inbox] == naming->delimiter && g_ascii_strncasecmp (wire, INBOX, inbox) == 0) {
     prefix += inbox;
     wire += inbox;
   }
@@ -249,7 +250,8 @@ skip_prefix (const MailboxNaming *naming, const char *wire)
 }
 
 /* Under a prefix, INBOX and a level of that name below the prefix are two mailboxes: only the
- * children of INBOX, in capitals, have a form of their own. */
+ * children of INBOX, in capitals, have a form of their own. Under a reference, only the one in
+ * capitals is INBOX. */
 static gboolean
 is_ambiguous (const MailboxNaming *naming, const char *name)
 {
@@ -257,7 +259,7 @@ is_ambiguous (const MailboxNaming *naming, const char *name)
 
   if (naming->prefix == NULL || naming->prefix[0] == '\0' || !is_inbox (name, length))
     return FALSE;
-  return name[length] == '\0' || strncmp (name, INBOX, length) != 0;
+  return (name[length] == '\0' && !naming->is_reference) || strncmp (name, INBOX, length) != 0;
 }
 
 char *
@@ -268,7 +270,7 @@ mailbox_name_from_wire (const MailboxNaming *naming, const char *wire, GError **
   g_autofree char *shown = NULL;
   const char *rest, *fault = NULL;
 
-  if (is_inbox (wire, strlen (wire)))
+  if (is_inbox (wire, strlen (wire)) && !naming->is_reference)
     return g_strdup (INBOX);
   rest = skip_prefix (naming, wire);
   if (rest == NULL) {
@@ -315,7 +317,7 @@ mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GError **er
   g_autofree char *joined = NULL;
   g_autofree char *encoded = NULL;
 
-  if (is_inbox (name, strlen (name)))
+  if (is_inbox (name, strlen (name)) && !naming->is_reference)
     return g_strdup (INBOX);
   obstacle = find_obstacle (name, delimiter);
   if (obstacle != NULL) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "records.h"
 
 G_BEGIN_DECLS
 
@@ -11,13 +11,16 @@ G_BEGIN_DECLS
  * delimiter, under the prefix of the personal namespace (RFC 2342). Inside the program it is UTF-8,
  * its levels joined by MAILBOX_NAME_SEPARATOR, a byte that no server allows in a name, without any
  * prefix; a first level INBOX, whatever its case, is "INBOX". Two servers with other delimiters and
- * prefixes so speak of the same mailbox by the same string. */
-#define MAILBOX_NAME_SEPARATOR '\x1f'
+ * prefixes so speak of the same mailbox by the same string.
+ *
+ * A reference (the option list-reference) takes the place of the prefix: all names are below it,
+ * INBOX too, which is then a mailbox as any other. */
 
 /* How one server writes names. */
 typedef struct {
-  char delimiter; /* 0: NIL, the server has no hierarchy */
-  char *prefix;   /* of the personal namespace, on the wire's form ("INBOX."); "" for none */
+  char delimiter;        /* 0: NIL, the server has no hierarchy */
+  char *prefix;          /* of the personal namespace, on the wire's form ("INBOX."); "" for none */
+  gboolean is_reference; /* @prefix is one */
 } MailboxNaming;
 
 void mailbox_naming_clear (MailboxNaming *naming);

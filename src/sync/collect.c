@@ -5,14 +5,6 @@
 
 #include "sync/gather.h"
 
-gboolean
-sync_is_selected (const char *name, gboolean subscribed, gpointer data)
-{
-  const char *const *mailboxes = data;
-
-  return mailboxes == NULL ? subscribed : g_strv_contains (mailboxes, name);
-}
-
 static TreeNode *
 find_node (GHashTable *nodes, const char *name)
 {
@@ -137,7 +129,7 @@ warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
     for (guint j = 0; j < engine->mailboxes->len; j++) {
       const SyncMailbox *mailbox = g_ptr_array_index (engine->mailboxes, j);
 
-      found |= g_str_equal (mailbox->name, mailboxes[i]);
+      found |= sync_choice_match (mailboxes[i], mailbox->name, 0);
     }
     if (!found) {
       g_autofree char *display =
@@ -165,8 +157,8 @@ mailboxes_with_intents (SyncEngine *engine, GError **error)
 }
 
 gboolean
-sync_collect_listed (SyncEngine *engine, const char *const *mailboxes, GPtrArray *trees[N_SIDES],
-                     GError **error)
+sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailboxes,
+                     GPtrArray *trees[N_SIDES], GError **error)
 {
   g_autoptr (GPtrArray) saved = store_mailboxes (engine->store, error);
   g_autoptr (GHashTable) with_intents = NULL;
@@ -183,7 +175,7 @@ sync_collect_listed (SyncEngine *engine, const char *const *mailboxes, GPtrArray
 
     if (!one->side[SIDE_LOCAL].listed || !one->side[SIDE_REMOTE].listed ||
         !is_selectable (nodes, one->name) ||
-        !sync_is_selected (one->name, subscribed, (gpointer)mailboxes)) {
+        !sync_choice_includes (choice, one->name, subscribed)) {
       store_mailbox_free (one);
       continue;
     }

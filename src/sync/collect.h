@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "sync/engine.h"
+#include "sync/choice.h"
 
 G_BEGIN_DECLS
 
 /* Which mailboxes a run is about, and which of them need work. Fills engine->mailboxes. */
 
-/* A SyncSelector; @data: names in the program's form (const char *const *), or NULL for the
- * subscribed ones. */
-gboolean sync_is_selected (const char *name, gboolean subscribed, gpointer data);
-
-/* Those of the saved tree that are selected. One is dirty when what LIST told of it (TreeNode in
+/* Those of the saved tree that @choice includes; @mailboxes: what it was made of. One is dirty when
+ * what LIST told of it (TreeNode in
  * @trees) is not what was saved, when an intent is open, or a hold is due. */
-gboolean sync_collect_listed (SyncEngine *engine, const char *const *mailboxes,
+gboolean sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailboxes,
                               GPtrArray *trees[N_SIDES], GError **error);
 
 /* Without a LIST: those that @names names, as far as they are in the saved tree; all dirty. */

@@ -126,6 +126,23 @@ sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox)
   }
 }
 
+void
+sync_conflict_sweep_names (SyncEngine *engine, GHashTable *still)
+{
+  g_autoptr (GPtrArray) conflicts = NULL;
+
+  if (engine->fatal != NULL ||
+      (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL)
+    return;
+  for (guint i = 0; i < conflicts->len; i++) {
+    const StoreConflict *conflict = g_ptr_array_index (conflicts, i);
+
+    if (g_str_equal (conflict->kind, "mailbox-name") &&
+        !g_hash_table_contains (still, conflict->mailbox))
+      drop_conflict (engine, conflict->id);
+  }
+}
+
 /* --- flags ----------------------------------------------------------------------------------- */
 
 /* The messages of one mailbox whose lists met in the same way. */

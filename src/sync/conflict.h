@@ -17,6 +17,9 @@ void sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailb
  * or gone, a mass-deletion that was decided. */
 void sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox);
 
+/* The same for names that no server could have: those in @still (a set) are as they were. */
+void sync_conflict_sweep_names (SyncEngine *engine, GHashTable *still);
+
 /* All of mailbox->plan's conflicts, those of flags as one. */
 void sync_conflict_tell_plan (SyncEngine *engine, SyncMailbox *mailbox);
 

@@ -100,15 +100,42 @@ receive_status (SyncPeer *peer, const ImapStatus *status)
   listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
 }
 
+/* What all names begin with there: the option may have it in UTF-8, and without the delimiter at
+ * its end. */
+static char *
+make_reference (const char *option, char delimiter)
+{
+  g_autofree char *decoded = mailbox_name_decode (option, NULL);
+  g_autofree char *wire = mailbox_name_encode (decoded != NULL ? decoded : option);
+  const char end[] = {delimiter, '\0'};
+
+  return g_strconcat (wire, g_str_has_suffix (wire, end) ? "" : end, NULL);
+}
+
+static void
+set_naming (SyncPeer *peer, const char *prefix, char delimiter)
+{
+  const char *reference = peer->engine->config->server[peer->side]->list_reference;
+
+  g_free (peer->naming.prefix);
+  peer->naming.prefix =
+      reference != NULL ? make_reference (reference, delimiter) : g_strdup (prefix);
+  peer->naming.delimiter = delimiter;
+  peer->naming.is_reference = reference != NULL;
+}
+
 static void
 receive_namespace (SyncPeer *peer, const ImapNamespace *namespace)
 {
-  g_free (peer->naming.prefix);
-  peer->naming.prefix = g_strdup (namespace->prefix);
-  peer->naming.delimiter = namespace->delimiter;
+  set_naming (peer, namespace->prefix, namespace->delimiter);
   g_ptr_array_set_size (peer->shared, 0);
-  for (gsize i = 0; namespace->shared[i] != NULL; i++)
-    g_ptr_array_add (peer->shared, g_strdup (namespace->shared[i]));
+  for (gsize i = 0; namespace->shared[i] != NULL; i++) {
+    const char *prefix = namespace->shared[i];
+
+    /* A reference into a shared namespace is somebody's choice. */
+    if (!peer->naming.is_reference || !g_str_has_prefix (peer->naming.prefix, prefix))
+      g_ptr_array_add (peer->shared, g_strdup (prefix));
+  }
 }
 
 void
@@ -130,6 +157,8 @@ sync_list_receive (SyncPeer *peer, const ImapResponse *response)
 static gboolean
 is_personal (SyncPeer *peer, const char *wire)
 {
+  if (peer->naming.is_reference && !g_str_has_prefix (wire, peer->naming.prefix))
+    return FALSE;
   for (guint i = 0; i < peer->shared->len; i++) {
     const char *prefix = g_ptr_array_index (peer->shared, i);
 
@@ -140,15 +169,13 @@ is_personal (SyncPeer *peer, const char *wire)
 }
 
 static TreeNode *
-make_node (SyncPeer *peer, const SyncListed *listed, GError **error)
+make_node (SyncPeer *peer, const SyncListed *listed)
 {
-  g_autofree char *name = mailbox_name_from_wire (&peer->naming, listed->wire, error);
-  TreeNode *node;
+  g_autofree char *name = mailbox_name_from_wire (&peer->naming, listed->wire, NULL);
+  TreeNode *node = g_new0 (TreeNode, 1);
 
-  if (name == NULL)
-    return NULL;
-  node = g_new0 (TreeNode, 1);
-  node->name = g_steal_pointer (&name);
+  node->unusable = name == NULL;
+  node->name = name != NULL ? g_steal_pointer (&name) : g_strdup (listed->wire);
   node->selectable = !(listed->flags & (IMAP_LIST_NOSELECT | IMAP_LIST_NONEXISTENT));
   node->no_inferiors = (listed->flags & IMAP_LIST_NOINFERIORS) != 0;
   node->subscribed = (listed->flags & IMAP_LIST_SUBSCRIBED) != 0;
@@ -164,23 +191,15 @@ make_node (SyncPeer *peer, const SyncListed *listed, GError **error)
 }
 
 static GPtrArray *
-make_tree (SyncPeer *peer, guint *unusable)
+make_tree (SyncPeer *peer)
 {
   GPtrArray *tree = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_node_free);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
 
   for (guint i = 0; i < peer->listing->len; i++) {
     const SyncListed *listed = g_ptr_array_index (peer->listing, i);
-    g_autoptr (GError) error = NULL;
-    TreeNode *node = NULL;
+    TreeNode *node = is_personal (peer, listed->wire) ? make_node (peer, listed) : NULL;
 
-    if (is_personal (peer, listed->wire) && (node = make_node (peer, listed, &error)) == NULL) {
-      g_warning ("the %s server: %s", side_name (peer->side), error->message);
-      (*unusable)++;
-      node = g_new0 (TreeNode, 1);
-      node->name = g_strdup (listed->wire);
-      node->unusable = TRUE;
-    }
     /* Some servers list INBOX twice, once for each namespace. */
     if (node != NULL && g_hash_table_add (seen, node->name))
       g_ptr_array_add (tree, node);
@@ -195,7 +214,17 @@ static void
 settle_naming (SyncPeer *peer)
 {
   for (guint i = 0; peer->naming.delimiter == 0 && i < peer->listing->len; i++)
-    peer->naming.delimiter = ((SyncListed *)g_ptr_array_index (peer->listing, i))->delimiter;
+    set_naming (peer, "", ((SyncListed *)g_ptr_array_index (peer->listing, i))->delimiter);
+}
+
+/* What is listed has to be looked through where the option does not end with the delimiter. */
+static void
+add_reference (SyncPeer *peer, ImapCommand *command)
+{
+  const char *option = peer->engine->config->server[peer->side]->list_reference;
+  g_autofree char *wire = option != NULL ? make_reference (option, '\0') : g_strdup ("");
+
+  imap_command_astring (command, wire);
 }
 
 static void
@@ -207,28 +236,30 @@ queue_list (SyncPeer *peer, SyncWait *wait)
   if (imap_session_has (peer->session, IMAP_CAP_NAMESPACE))
     sync_peer_queue (peer, wait, imap_command_new ("NAMESPACE"), NULL, NULL, NULL);
   command = imap_command_new ("LIST");
-  imap_command_raw_printf (command, "\"\" \"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "%s))",
+  add_reference (peer, command);
+  imap_command_raw_printf (command, "\"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "%s))",
                            imap_session_has (peer->session, IMAP_CAP_OBJECTID) ? " MAILBOXID" : "");
   sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
   command = imap_command_new ("LIST");
-  imap_command_raw (command, "(SUBSCRIBED) \"\" \"*\"");
+  imap_command_raw (command, "(SUBSCRIBED)");
+  add_reference (peer, command);
+  imap_command_raw (command, "\"*\"");
   sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
 }
 
 gboolean
-sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], guint *unusable, GError **error)
+sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], GError **error)
 {
   SyncWait wait = {.engine = engine};
   gboolean ok;
 
-  *unusable = 0;
   for (Side side = 0; side < N_SIDES; side++)
     queue_list (engine->peer[side], &wait);
   ok = sync_wait (&wait, error);
   for (Side side = 0; side < N_SIDES; side++) {
     if (ok) {
       settle_naming (engine->peer[side]);
-      trees[side] = make_tree (engine->peer[side], unusable);
+      trees[side] = make_tree (engine->peer[side]);
     }
     listing_end (engine->peer[side]);
   }

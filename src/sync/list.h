@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 void sync_list_receive (SyncPeer *peer, const ImapResponse *response);
 
 /* Lists both trees, whole. @trees[side]: TreeNode; names that cannot be brought to the program's
- * form are logged, counted in @unusable and left out. (transfer full) */
-gboolean sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], guint *unusable, GError **error);
+ * form are the wire's there, and the node is unusable. (transfer full) */
+gboolean sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], GError **error);
 
 /* The local delimiter, '/' where there is none. */
 gboolean sync_learn_delimiter (SyncEngine *engine, char *delimiter, GError **error);

@@ -15,6 +15,11 @@ fill_identity (StoreIdentity *identity, const ServerSettings *server)
   /* 143 and 993 are two doors of one house. */
   identity->port = tunnel ? 0 : server->port == 993 ? 143 : server->port;
   identity->username = g_strdup (server->username != NULL ? server->username : "");
+  /* Another branch of the tree has other mailboxes. */
+  if (server->list_reference != NULL) {
+    g_autofree char *username = identity->username;
+    identity->username = g_strdup_printf ("%s, below %s", username, server->list_reference);
+  }
 }
 
 Store *

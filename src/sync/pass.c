@@ -216,11 +216,12 @@ static gboolean
 run_whole (SyncEngine *engine, const char *const *mailboxes, GError **error)
 {
   GPtrArray *trees[N_SIDES] = {NULL, NULL};
+  g_autoptr (SyncChoice) choice = sync_choice_new (engine, mailboxes, trees);
   gboolean ok;
 
   set_phase (engine, "list");
-  ok = sync_tree_run (engine, sync_is_selected, (gpointer)mailboxes, trees, error) &&
-       sync_collect_listed (engine, mailboxes, trees, error);
+  ok = sync_tree_run (engine, choice, trees, error) &&
+       sync_collect_listed (engine, choice, mailboxes, trees, error);
   for (Side side = 0; side < N_SIDES; side++)
     g_clear_pointer (&trees[side], g_ptr_array_unref);
   return ok && run_rounds (engine, error);

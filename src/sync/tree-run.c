@@ -14,11 +14,11 @@
 
 typedef struct {
   SyncEngine *engine;
-  SyncSelector selector;
-  gpointer selector_data;
+  SyncChoice *choice;
   GPtrArray **trees;
   GPtrArray *saved;  /* StoreMailbox */
   GPtrArray *failed; /* TreeAction (not owned): not done, with all that depends on it */
+  GHashTable *named; /* what a conflict "mailbox-name" of this run is about */
   TreePlan *plan;
 } TreeRun;
 
@@ -89,16 +89,16 @@ static GPtrArray *
 make_shared (SyncPeer *peer)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
-  MailboxNaming naming = {peer->naming.delimiter, (char *)""};
+  const MailboxNaming *naming = &peer->naming;
 
   for (guint i = 0; i < peer->shared->len; i++) {
     g_autofree char *prefix = g_strdup (g_ptr_array_index (peer->shared, i));
     gsize length = strlen (prefix);
     char *name;
 
-    if (length > 0 && prefix[length - 1] == naming.delimiter)
+    if (length > 0 && prefix[length - 1] == naming->delimiter)
       prefix[length - 1] = '\0';
-    if ((name = mailbox_name_from_wire (&naming, prefix, NULL)) != NULL)
+    if ((name = mailbox_name_from_wire (naming, prefix, NULL)) != NULL)
       g_ptr_array_add (names, name);
   }
   return names;
@@ -206,6 +206,47 @@ load_and_plan (TreeRun *run, GError **error)
   return TRUE;
 }
 
+/* R7: only what has such a name is left out. @name: program's form, or fit to be shown. */
+static void
+tell_name (TreeRun *run, const char *name, Side side, const char *reason)
+{
+  g_autofree char *escaped = g_strescape (reason, NULL);
+  g_autofree char *details = g_strdup_printf ("side=%s\nreason=%s\n", side_name (side), escaped);
+  const guint32 none[N_SIDES] = {0, 0};
+
+  g_warning ("the %s server: %s", side_name (side), reason);
+  g_hash_table_add (run->named, g_strdup (name));
+  sync_conflict_save (run->engine, "mailbox-name", name, none, details);
+  run->engine->figures.problems++;
+  run->engine->incomplete = TRUE;
+}
+
+/* Mailboxes that would be synchronized if they had other names. */
+static void
+tell_unusable (TreeRun *run)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const MailboxNaming *naming = &run->engine->peer[side]->naming;
+
+    for (guint i = 0; i < run->trees[side]->len; i++) {
+      const TreeNode *node = g_ptr_array_index (run->trees[side], i);
+      g_autofree char *levels = g_strdup (node->name), *shown = NULL, *name = NULL;
+      g_autoptr (GError) error = NULL;
+
+      if (!node->unusable || !node->selectable)
+        continue;
+      if (naming->delimiter != 0)
+        g_strdelimit (levels, (char[]){naming->delimiter, '\0'}, MAILBOX_NAME_SEPARATOR);
+      if (!sync_choice_includes (run->choice, levels, node->subscribed))
+        continue;
+      shown = mailbox_name_display (node->name, 0);
+      name = mailbox_name_from_wire (naming, node->name, &error);
+      if (name == NULL)
+        tell_name (run, shown, side, error->message);
+    }
+  }
+}
+
 static void
 tell_conflicts (TreeRun *run)
 {
@@ -216,7 +257,11 @@ tell_conflicts (TreeRun *run)
     g_autofree char *details = g_strdup_printf ("side=%s\n", side_name (conflict->side));
     const guint32 none[N_SIDES] = {0, 0};
 
+    if (!sync_choice_means (run->choice, conflict->name))
+      continue;
     g_warning ("%s: %s", display, conflict->reason);
+    if (g_str_equal (conflict->kind, "mailbox-name"))
+      g_hash_table_add (run->named, g_strdup (conflict->name));
     sync_conflict_save (run->engine, conflict->kind, conflict->name, none, details);
     run->engine->figures.problems++;
   }
@@ -242,7 +287,29 @@ is_void (TreeRun *run, const TreeAction *action)
   return FALSE;
 }
 
-/* A mailbox that is not to be copied is not created either. */
+static gboolean
+is_meant (TreeRun *run, const TreeAction *action)
+{
+  return sync_choice_means (run->choice, action->name) ||
+         (action->new_name != NULL && sync_choice_means (run->choice, action->new_name));
+}
+
+/* Whether that server can have such a name at all: told, if not. */
+static gboolean
+can_be_named (TreeRun *run, const TreeAction *action)
+{
+  const char *name = action->new_name != NULL ? action->new_name : action->name;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *wire =
+      mailbox_name_to_wire (&run->engine->peer[action->side]->naming, name, &error);
+
+  if (wire == NULL)
+    tell_name (run, name, action->side, error->message);
+  return wire != NULL;
+}
+
+/* A mailbox that is not meant is left alone: even what is saved of it stays as it is, so that it is
+ * judged by that when it is meant again. One that is not to be copied is not created either. */
 static void
 leave_out_unselected (TreeRun *run)
 {
@@ -250,14 +317,17 @@ leave_out_unselected (TreeRun *run)
     TreeAction *action = g_ptr_array_index (run->plan->actions, i);
     const TreeNode *node;
 
-    if (is_void (run, action)) {
+    if (is_void (run, action) || (!action->temporary && !is_meant (run, action))) {
       g_ptr_array_add (run->failed, action);
       continue;
     }
+    if (action->kind == TREE_RENAME && !can_be_named (run, action))
+      g_ptr_array_add (run->failed, action);
     if (action->kind != TREE_CREATE)
       continue;
     node = find_node (run->trees[side_other (action->side)], action->name);
-    if (!run->selector (action->name, node != NULL && node->subscribed, run->selector_data))
+    if (!sync_choice_includes (run->choice, action->name, node != NULL && node->subscribed) ||
+        !can_be_named (run, action))
       g_ptr_array_add (run->failed, action);
   }
 }
@@ -312,6 +382,14 @@ typedef struct {
   TreeAction *action;
 } Doing;
 
+/* Servers have no code for it; what has another reason mostly says so. */
+static gboolean
+is_about_the_name (const TreeAction *action, const ImapResponse *tagged)
+{
+  return (action->kind == TREE_CREATE || action->kind == TREE_RENAME) &&
+         (tagged->code.type == IMAP_CODE_NONE || tagged->code.type == IMAP_CODE_CANNOT);
+}
+
 static void
 on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
 {
@@ -326,11 +404,17 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
     return;
   if (action->kind == TREE_CREATE && tagged->code.type == IMAP_CODE_ALREADYEXISTS)
     return;
+  g_ptr_array_add (doing->run->failed, doing->action);
   display = mailbox_name_display (action->name, engine->peer[SIDE_LOCAL]->naming.delimiter);
+  if (is_about_the_name (action, tagged)) {
+    g_autofree char *reason = g_strdup_printf ("%s: %s", display, error->message);
+
+    tell_name (doing->run, action->name, action->side, reason);
+    return;
+  }
   g_warning ("%s: the %s server: %s", display, side_name (action->side), error->message);
   engine->figures.problems++;
   engine->incomplete = TRUE;
-  g_ptr_array_add (doing->run->failed, doing->action);
 }
 
 static gboolean
@@ -553,29 +637,30 @@ save (TreeRun *run)
 }
 
 gboolean
-sync_tree_run (SyncEngine *engine, SyncSelector selector, gpointer data, GPtrArray *trees[N_SIDES],
-               GError **error)
+sync_tree_run (SyncEngine *engine, SyncChoice *choice, GPtrArray *trees[N_SIDES], GError **error)
 {
-  TreeRun run = {.engine = engine, .selector = selector, .selector_data = data, .trees = trees};
-  guint unusable = 0;
+  TreeRun run = {.engine = engine, .choice = choice, .trees = trees};
   gboolean ok = FALSE;
 
   trees[SIDE_LOCAL] = trees[SIDE_REMOTE] = NULL;
-  if (!sync_list (engine, trees, &unusable, error))
+  if (!sync_list (engine, trees, error))
     return FALSE;
-  engine->figures.problems += unusable;
-  engine->incomplete |= unusable > 0;
+  run.named = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   run.failed = g_ptr_array_new ();
   run.saved = store_mailboxes (engine->store, error);
   if (run.saved != NULL && load_and_plan (&run, error)) {
+    tell_unusable (&run);
     tell_conflicts (&run);
     leave_out_unselected (&run);
     ok = write_intents (&run) && do_actions (&run, error) && save (&run);
+    if (ok && sync_choice_is_whole (choice))
+      sync_conflict_sweep_names (engine, run.named);
   }
   if (engine->fatal != NULL && (error == NULL || *error == NULL))
     g_propagate_error (error, g_error_copy (engine->fatal));
   g_clear_pointer (&run.plan, tree_plan_free);
   g_clear_pointer (&run.saved, g_ptr_array_unref);
+  g_hash_table_unref (run.named);
   g_ptr_array_unref (run.failed);
   return ok;
 }

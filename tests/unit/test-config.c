@@ -122,6 +122,26 @@ static const Fault faults[] = {
     {"compress", REMOTE ("compress=on"),
      "5: compress has to be YES or NO, not \"on\"; did you mean \"YES\"?"},
     {"poll", "poll=0\n" SERVERS, "1: poll has to be a number from 1 to 86400, not \"0\""},
+    {"select-word", "list-select-opts=SUBSCRIBD\n" SERVERS,
+     "1: a word of list-select-opts has to be SUBSCRIBED, REMOTE or RECURSIVEMATCH, not "
+     "\"SUBSCRIBD\"; did you mean \"SUBSCRIBED\"?"},
+    {"select-recursive", "list-select-opts=RECURSIVEMATCH\n" SERVERS,
+     "1: list-select-opts: RECURSIVEMATCH means nothing without SUBSCRIBED"},
+    {"list-mailbox-in-section", REMOTE ("list-mailbox=a"),
+     "5: list-mailbox is the account's, not a server's: it has to stand before the first section"},
+    {"list-mailbox-quote", "list-mailbox=a \"b c\n" SERVERS,
+     "1: list-mailbox: \"a \"b c\" has no second double quote"},
+    {"list-mailbox-behind-quote", "list-mailbox=\"a\"b\n" SERVERS,
+     "1: list-mailbox: \"\"a\"b\" has something right behind a double quote"},
+    {"list-mailbox-escape", "list-mailbox=\"a\\q\"\n" SERVERS,
+     "1: list-mailbox: \"\"a\\q\"\" has an escape sequence that is not known, behind a backslash"},
+    {"list-mailbox-control", "list-mailbox=\"a\\n\"\n" SERVERS,
+     "1: list-mailbox: \"\"a\\n\"\" has a control character, which is in no mailbox's name"},
+    {"list-mailbox-utf8", "list-mailbox=\"a\\xff\"\n" SERVERS,
+     "1: list-mailbox: \"\"a\\xff\"\" is not UTF-8 when its escape sequences are replaced"},
+    {"list-mailbox-empty-pattern", "list-mailbox=a \"\"\n" SERVERS,
+     "1: list-mailbox: \"a \"\"\" has an empty pattern"},
+    {"list-mailbox-empty", "list-mailbox=\n" SERVERS, "1: list-mailbox has no value"},
     {"poll-in-section", REMOTE ("poll=5"),
      "5: poll is the account's, not a server's: it has to stand before the first section"},
     {"cipher", REMOTE ("SSL_cipher_list=HGIH:!aNULL"),
@@ -568,6 +588,41 @@ test_trust_options (void)
   g_assert_true (server_settings_lacks_password (remote) == (remote->username != NULL));
 }
 
+static void
+test_selection_options (void)
+{
+  g_autoptr (AccountConfig) config =
+      parse ("list-mailbox=INBOX  \"a b\\x00%\" \"q\\\"\\\\\\xc3\\xbc\" x*\n"
+             "list-select-opts=subscribed RECURSIVEMATCH\nignore-mailbox=^virtual(?:\\x00|$)\n"
+             "[local]\ntype=tunnel\ncommand=a\nlist-reference=perso/\n[remote]\nhost=a\n");
+  g_autoptr (AccountConfig) copy = account_config_copy (config);
+  g_autoptr (AccountConfig) all = parse ("list-select-opts=\n" SERVERS);
+  g_autoptr (AccountConfig) none = parse (SERVERS);
+  static const char *const patterns[] = {"INBOX", "a b\x1f%", "q\"\\\xc3\xbc", "x*", NULL};
+
+  g_assert_true (g_strv_equal ((const char *const *)copy->list_mailbox, patterns));
+  g_assert_cmpuint (copy->select, ==, ACCOUNT_SELECT_SUBSCRIBED | ACCOUNT_SELECT_RECURSIVEMATCH);
+  g_assert_true (g_regex_match_full (copy->ignore_mailbox, "virtual\0x", 9, 0, 0, NULL, NULL));
+  g_assert_false (g_regex_match (copy->ignore_mailbox, "virtually", 0, NULL));
+  g_assert_cmpstr (copy->server[SIDE_LOCAL]->list_reference, ==, "perso/");
+  g_assert_null (copy->server[SIDE_REMOTE]->list_reference);
+  g_assert_cmpuint (all->select, ==, 0);
+  g_assert_null (none->list_mailbox);
+  g_assert_null (none->ignore_mailbox);
+  g_assert_cmpuint (none->select, ==, ACCOUNT_SELECT_SUBSCRIBED);
+}
+
+static void
+test_ignore_mailbox_has_to_be_a_regular_expression (void)
+{
+  const char *text = "\nignore-mailbox=(\n" SERVERS;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (account_config_parse ("/etc/x.conf", text, strlen (text), &error));
+  g_assert_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG);
+  g_assert_true (g_str_has_prefix (error->message, "/etc/x.conf:2: ignore-mailbox: "));
+}
+
 /* ---- what people copy ---- */
 
 static void
@@ -687,6 +742,8 @@ main (int argc, char **argv)
                    test_password_that_others_can_read_is_warned_about);
   g_test_add_func ("/config/nearest-name", test_nearest_name);
   g_test_add_func ("/config/trust-options", test_trust_options);
+  g_test_add_func ("/config/selection", test_selection_options);
+  g_test_add_func ("/config/ignore-mailbox", test_ignore_mailbox_has_to_be_a_regular_expression);
   g_test_add_func ("/config/documents/example", test_example_shows_every_option_and_is_right);
   g_test_add_func ("/config/documents/readme", test_configurations_of_the_readme_are_right);
   status = g_test_run ();
