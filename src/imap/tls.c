@@ -394,6 +394,15 @@ describe_versions (const ServerSettings *server)
                       server->tls_min < server->tls_max ? " or newer" : "", NULL);
 }
 
+static gboolean
+policy_is_narrow (const TlsPolicy *policy)
+{
+  const ServerSettings *server = policy->server;
+
+  return server->cipher_list != NULL || server->tls_min > TLS_VERSION_1_2 ||
+         server->tls_max < TLS_VERSION_1_3;
+}
+
 GError *
 tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const GError *error)
 {
@@ -408,8 +417,13 @@ tls_policy_handshake_error (TlsPolicy *policy, GTlsConnection *connection, const
       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_CLOSED) ||
       g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE))
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_REFUSED,
-                        "%s: the server ended the connection during the TLS handshake (%s)",
-                        policy->name, error->message);
+                        "%s: the server ended the connection during the TLS handshake%s (%s)",
+                        policy->name,
+                        policy_is_narrow (policy)
+                            ? "; it may have nothing that SSL_protocol_min, SSL_protocol_max and "
+                              "SSL_cipher_list leave"
+                            : "",
+                        error->message);
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_HANDSHAKE) ||
       g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_CERTIFICATE_REQUIRED))
     return g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CERTIFICATE,
