@@ -125,6 +125,8 @@ def differences(left, right, labels=("local", "remote"), subscriptions=True):
     kinds = (left.kind, right.kind)
     for side, (a, b) in enumerate(((left, right), (right, left))):
         for key in sorted(a.mailboxes.keys() - b.mailboxes.keys()):
+            if tolerances.made_parent(key, a, b):
+                continue
             lines.append(f"mailbox {_name(key)} ({len(a.mailboxes[key])} messages): only {labels[side]} has it")
         if subscriptions:
             for key in sorted(a.subscribed - b.subscribed):

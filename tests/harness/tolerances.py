@@ -2,7 +2,10 @@
 """What the comparer lets pass, and why. Between two Dovecots only the dates remain.
 
 A tolerance gets two records (compare.Record) that differ, and the kinds of their servers; it
-returns them made equal in the one field that it is about, or None where it has nothing to say."""
+returns them made equal in the one field that it is about, or None where it has nothing to say.
+
+made_parent() is about mailboxes: CREATE a/b makes a mailbox of a on Cyrus, unsubscribed and empty, so
+that nobody wants it on the other side."""
 
 from dataclasses import replace
 
@@ -35,6 +38,12 @@ def refused_keywords(a, b, kinds):
     if set(kinds) == {"dovecot", "cyrus"} and a.flags != b.flags and kept(a.flags) == kept(b.flags):
         return replace(a, flags=kept(a.flags)), replace(b, flags=kept(b.flags))
     return None
+
+
+def made_parent(name, left, right):
+    """Is @name a parent that only Cyrus made a mailbox? @left has it and is a Snapshot as @right."""
+    return (left.kind == "cyrus" and right.kind != "cyrus" and not left.mailboxes[name] and name not in left.subscribed
+            and any(other[: len(name)] == name for other in right.mailboxes))  # fmt: skip
 
 
 # (what, why): the order does not matter.
