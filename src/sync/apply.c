@@ -6,6 +6,7 @@
 #include "sync/commit.h"
 #include "sync/conflict.h"
 #include "sync/copy.h"
+#include "sync/gather.h"
 #include "sync/identity.h"
 
 #define MAX_SET_LENGTH 8000
@@ -388,13 +389,15 @@ sync_apply (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
   }
   /* What is read for the log must be answered before an APPEND may begin: see copy.c. */
   ok = !reads || sync_wait (&wait, error);
-  ok = ok && sync_copy (engine, mailboxes, &wait, error);
+  ok = ok && sync_copy (engine, mailboxes, &wait, !reads, error);
   for (guint i = 0; ok && i < all->len; i++) {
     Changes *changes = g_ptr_array_index (all, i);
 
     if (changes->selection != NULL)
       queue_second_chain (changes);
   }
+  for (Side side = 0; ok && reads && side < N_SIDES; side++)
+    sync_gather_ahead (engine, mailboxes, side, &wait);
   ok = ok && sync_wait (&wait, error);
   for (guint i = 0; i < all->len; i++)
     finish_changes (g_ptr_array_index (all, i));

@@ -63,11 +63,15 @@ typedef struct {
 
 struct _Copier {
   SyncEngine *engine;
+  GPtrArray *mailboxes;
   SyncWait *wait;
-  Way way[N_SIDES]; /* by origin */
+  Way way[N_SIDES];        /* by origin */
+  gboolean asked[N_SIDES]; /* the next gather, ahead: once */
+  gboolean held[N_SIDES];  /* it is not answered: as with a FETCH, no APPEND may begin there */
 };
 
 static void pump (Copier *copier);
+static void ask_ahead (Copier *copier);
 
 /* --- batches --------------------------------------------------------------------------------- */
 
@@ -538,7 +542,8 @@ may_start (const Way *way, const Batch *batch)
 {
   const Way *other = &way->copier->way[side_other (way->origin)];
 
-  if (other->active.length > 0 || (other->todo.length > 0 && way->turn >= SLICE))
+  if (way->copier->held[side_other (way->origin)] || other->active.length > 0 ||
+      (other->todo.length > 0 && way->turn >= SLICE))
     return FALSE;
   return way->active.length == 0 || way->ahead + batch->bytes <= WINDOW;
 }
@@ -579,6 +584,38 @@ pump (Copier *copier)
       pump_way (way);
     }
   }
+  ask_ahead (copier);
+}
+
+/* The gather that confirms goes out right behind the last effect, a round trip earlier than when
+ * its answer is waited for: on the origin behind the last FETCH, on the target behind the last
+ * APPEND. */
+static void
+ask_ahead (Copier *copier)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const Way *from = &copier->way[side], *to = &copier->way[side_other (side)];
+
+    if (copier->asked[side] || from->todo.length > 0 || to->todo.length > 0 ||
+        to->active.length > 0 || to->open != NULL)
+      continue;
+    copier->asked[side] = copier->held[side] = TRUE;
+    sync_gather_ahead (copier->engine, copier->mailboxes, side, copier->wait);
+  }
+}
+
+/* Until nothing is left to do: what was refused is tried again when all is answered. */
+static gboolean
+wait_for_all (Copier *copier, GError **error)
+{
+  while (sync_wait (copier->wait, error)) {
+    for (Side side = 0; side < N_SIDES; side++)
+      copier->held[side] = FALSE;
+    pump (copier);
+    if (copier->wait->pending == 0)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 static void
@@ -593,9 +630,9 @@ count_total (SyncEngine *engine, const Way *way)
 }
 
 gboolean
-sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, GError **error)
+sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, gboolean ahead, GError **error)
 {
-  Copier copier = {.engine = engine, .wait = wait};
+  Copier copier = {.engine = engine, .mailboxes = mailboxes, .wait = wait};
   gboolean ok;
 
   for (Side side = 0; side < N_SIDES; side++) {
@@ -611,9 +648,10 @@ sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, GError **er
     count_total (engine, way);
     engine->peer[side]->drained = on_drained;
     engine->peer[side]->drained_data = &copier;
+    copier.asked[side] = !ahead;
   }
   pump (&copier);
-  ok = sync_wait (wait, error);
+  ok = wait_for_all (&copier, error);
   for (Side side = 0; side < N_SIDES; side++) {
     Way *way = &copier.way[side];
 

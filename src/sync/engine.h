@@ -83,6 +83,7 @@ struct _SyncEngine {
   gboolean full_check;  /* compare everything, once in a while */
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */
+  GPtrArray *ahead;     /* what the next gather asked already: gather.c */
   SyncFigures figures;
   guint commit_pending; /* records in the open transaction */
   gint64 commit_since;
@@ -129,6 +130,7 @@ gboolean sync_wait_until (SyncEngine *engine, gint64 deadline, GError **error);
 typedef struct {
   void (*fetch) (SyncSelection *selection, const ImapFetch *fetch, gpointer data);
   void (*vanished) (SyncSelection *selection, const UidSet *uids, gpointer data);
+  void (*found) (SyncSelection *selection, const UidSet *uids, gpointer data); /* UID SEARCH */
   void (*exists) (SyncSelection *selection, gpointer data); /* after the SELECT */
   void (*body_begin) (SyncSelection *selection, const ImapFetch *fetch, guint64 size,
                       gpointer data);

@@ -279,8 +279,12 @@ run_probes (SyncEngine *engine, GPtrArray *probes, GPtrArray *again, GError **er
 {
   SyncWait wait = {.engine = engine};
 
-  for (guint i = 0; i < probes->len; i++)
-    queue_probe (engine, &wait, g_ptr_array_index (probes, i));
+  for (guint i = 0; i < probes->len; i++) {
+    Probe *probe = g_ptr_array_index (probes, i);
+
+    if (probe->selection == NULL)
+      queue_probe (engine, &wait, probe);
+  }
   if (!sync_wait (&wait, error))
     return FALSE;
   for (guint i = 0; i < probes->len; i++) {
@@ -290,6 +294,73 @@ run_probes (SyncEngine *engine, GPtrArray *probes, GPtrArray *again, GError **er
       add_probe (again, probe->mailbox, probe->side);
   }
   return TRUE;
+}
+
+/* --- ahead ----------------------------------------------------------------------------------- */
+
+/* Asks @side from the numbers that the plan was made from, which are the next gather's if all that
+ * is on its way is confirmed. */
+static void
+queue_ahead (SyncEngine *engine, SyncWait *wait, SyncMailbox *mailbox, Side side)
+{
+  const SyncDelta *delta = mailbox->side[side].delta;
+
+  if (mailbox->failed || mailbox->unconfirmed || delta == NULL || delta->uidvalidity == 0 ||
+      delta->highestmodseq == 0)
+    return;
+  add_probe (engine->ahead, mailbox, side);
+  Probe *probe = g_ptr_array_index (engine->ahead, engine->ahead->len - 1);
+  probe->selection = sync_peer_select (engine->peer[side], wait, mailbox, delta->uidvalidity,
+                                       delta->highestmodseq, &probe_funcs, probe);
+}
+
+void
+sync_gather_ahead (SyncEngine *engine, GPtrArray *mailboxes, Side side, SyncWait *wait)
+{
+  if (engine->ahead == NULL)
+    engine->ahead = g_ptr_array_new_with_free_func (probe_free);
+  for (guint i = 0; i < mailboxes->len; i++)
+    queue_ahead (engine, wait, g_ptr_array_index (mailboxes, i), side);
+}
+
+void
+sync_gather_forget (SyncEngine *engine, const SyncMailbox *mailbox)
+{
+  for (guint i = engine->ahead != NULL ? engine->ahead->len : 0; i > 0; i--) {
+    const Probe *probe = g_ptr_array_index (engine->ahead, i - 1);
+
+    if (mailbox == NULL || probe->mailbox == mailbox)
+      g_ptr_array_remove_index_fast (engine->ahead, i - 1);
+  }
+}
+
+/* What was asked ahead, unless there is more to ask now. */
+static gboolean
+is_answered (const Probe *probe)
+{
+  const SyncMailbox *mailbox = probe->mailbox;
+
+  return probe->selection->answered && !is_full (mailbox, probe->side) &&
+         !mailbox->side[probe->side].expect_new && mailbox->due[probe->side] == NULL;
+}
+
+/* Moves the answers of @mailboxes' to @probes; the rest is dropped. */
+static void
+take_ahead (SyncEngine *engine, GHashTable *open, GPtrArray *probes)
+{
+  g_autoptr (GPtrArray) ahead = g_steal_pointer (&engine->ahead);
+
+  while (ahead != NULL && ahead->len > 0) {
+    Probe *probe = g_ptr_array_steal_index_fast (ahead, ahead->len - 1);
+    guint sides = GPOINTER_TO_UINT (g_hash_table_lookup (open, probe->mailbox));
+
+    if (sides & 1u << probe->side && is_answered (probe)) {
+      g_hash_table_insert (open, probe->mailbox, GUINT_TO_POINTER (sides & ~(1u << probe->side)));
+      g_ptr_array_add (probes, probe);
+    } else {
+      probe_free (probe);
+    }
+  }
 }
 
 /* (transfer full) @probes */
@@ -313,10 +384,20 @@ gboolean
 sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
 {
   GPtrArray *probes = g_ptr_array_new_with_free_func (probe_free);
+  g_autoptr (GHashTable) open = g_hash_table_new (NULL, NULL); /* SyncMailbox -> bits of sides */
 
+  for (guint i = 0; i < mailboxes->len; i++)
+    g_hash_table_insert (open, g_ptr_array_index (mailboxes, i),
+                         GUINT_TO_POINTER ((1u << N_SIDES) - 1));
+  take_ahead (engine, open, probes);
   for (guint i = 0; i < mailboxes->len; i++) {
-    for (Side side = 0; side < N_SIDES; side++)
-      add_probe (probes, g_ptr_array_index (mailboxes, i), side);
+    SyncMailbox *mailbox = g_ptr_array_index (mailboxes, i);
+    guint sides = GPOINTER_TO_UINT (g_hash_table_lookup (open, mailbox));
+
+    for (Side side = 0; side < N_SIDES; side++) {
+      if (sides & 1u << side)
+        add_probe (probes, mailbox, side);
+    }
   }
   return finish_probes (engine, probes, error);
 }

@@ -9,6 +9,13 @@ G_BEGIN_DECLS
  * Fills side[].delta. A mailbox that a server will not select fails alone. */
 gboolean sync_gather (SyncEngine *engine, GPtrArray *mailboxes, GError **error);
 
+/* Asks @side for the next gather of @mailboxes before the effects of the present round, all of
+ * which are on their way, are confirmed. sync_gather() then takes the answers instead of asking. */
+void sync_gather_ahead (SyncEngine *engine, GPtrArray *mailboxes, Side side, SyncWait *wait);
+
+/* Drops what was asked ahead for @mailbox, or for all (NULL): it is to start from other numbers. */
+void sync_gather_forget (SyncEngine *engine, const SyncMailbox *mailbox);
+
 /* The same for one side alone, where the other does not have the mailbox. */
 gboolean sync_gather_side (SyncEngine *engine, SyncMailbox *mailbox, Side side, GError **error);
 

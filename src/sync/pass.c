@@ -84,13 +84,14 @@ settle (SyncEngine *engine, SyncMailbox *mailbox)
 static void
 finish_round (SyncEngine *engine, SyncMailbox *mailbox)
 {
-  if (mailbox->failed)
-    return;
-  if (!mailbox->unconfirmed && !mailbox->plan->waiting) {
+  if (!mailbox->failed && !mailbox->unconfirmed && !mailbox->plan->waiting) {
     advance (mailbox);
     sync_commit_settled (engine, mailbox, FALSE);
     return;
   }
+  sync_gather_forget (engine, mailbox);
+  if (mailbox->failed)
+    return;
   /* What was done is in the database; what was not is told again by a gather from the old numbers.
    */
   mailbox->regathered = TRUE;
@@ -241,6 +242,7 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
   engine->mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
   ok = marked ? sync_collect_marked (engine, names, error) && run_rounds (engine, error)
               : run_whole (engine, names, error);
+  sync_gather_forget (engine, NULL);
   /* What was confirmed before something failed is confirmed. */
   if (!sync_commit_flush (engine) && ok) {
     sync_check_store (engine, error);
