@@ -3,6 +3,7 @@
 
 #include "sync/ask.h"
 
+#include "sync/complete.h"
 #include "sync/gather.h"
 #include "sync/list.h"
 #include "sync/repair.h"
@@ -225,7 +226,8 @@ answer_questions (SyncEngine *engine, Questions *questions, GError **error)
     return FALSE;
   if (questions->gather->len > 0) {
     forget_answers (questions->gather);
-    if (!sync_gather (engine, questions->gather, error))
+    if (!sync_gather (engine, questions->gather, error) ||
+        !sync_complete_lists (engine, questions->gather, error))
       return FALSE;
   }
   if (questions->describe->len > 0 &&
@@ -245,7 +247,8 @@ sync_ask_plans (SyncEngine *engine, GPtrArray *work, GError **error)
 {
   g_autoptr (GPtrArray) open = g_ptr_array_copy (work, NULL, NULL);
 
-  if (engine->repair && !sync_repair_examine (engine, work, error))
+  if (!sync_complete_lists (engine, work, error) ||
+      (engine->repair && !sync_repair_examine (engine, work, error)))
     return FALSE;
   for (guint round = 0; open->len > 0; round++) {
     g_autoptr (GPtrArray) gather = g_ptr_array_new ();

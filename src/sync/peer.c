@@ -150,6 +150,12 @@ on_untagged (ImapSession *session, const ImapResponse *response, gpointer data)
     if (selection != NULL && selection->funcs != NULL && selection->funcs->vanished != NULL)
       selection->funcs->vanished (selection, response->vanished.uids, selection->data);
     break;
+  case IMAP_RESPONSE_ESEARCH:
+    selection = selection_for_data (peer);
+    if (selection != NULL && selection->funcs != NULL && selection->funcs->found != NULL &&
+        response->esearch.uid && response->esearch.all != NULL)
+      selection->funcs->found (selection, response->esearch.all, selection->data);
+    break;
   default:
     break;
   }

@@ -156,6 +156,14 @@ class StoreCase(ServerCase):
         for server in self.servers:
             server.forget(self.user)
 
+    def new_user(self):
+        """Begins anew, with empty stores."""
+        self.user = f"{self.user}-{next(_copies)}"
+        self.account = self.make_account()
+        for server in self.servers:
+            with server.connect(self.user) as client:
+                client.subscribe("INBOX")
+
     # Mail
 
     def fill(self, side, mailbox, *messages):
