@@ -278,29 +278,6 @@ class Account(BusCase):
             other.close()
         self.assertEqual(self.act(), (FIGURES,))
 
-    def test_a_thousand_calls_a_second(self):
-        "1000 calls within a second or so, all answered, and memory stays"
-        self.flood(1000)
-        before = self.memory()
-        seconds = min(self.flood(1000) for _ in range(3))
-        self.assertLess(seconds, 4 if "sanitized" in str(self.service.process.args[0]) else 1.5)
-        self.flood(5000)
-        self.assertLess(self.memory() - before, 20000, "KiB more after 8000 calls")
-        self.assertEqual(self.act(), (FIGURES,))
-
-    def flood(self, count):
-        begun = time.monotonic()
-        for _ in range(count // 100):  # the bus allows 128 calls under way
-            answers = [self.peer.start(WORK, "Sync", "(as)", ["quietly"]) for _ in range(50)]
-            answers += [self.peer.start(WORK, "Get", "(ss)", ACCOUNT, "Status", iface=PROPERTIES) for _ in range(50)]
-            self.peer.wait(lambda: all(answers), 60)
-            self.assertEqual({type(a[0]) for a in answers}, {tuple}, answers[0])
-        return time.monotonic() - begun
-
-    def memory(self):
-        text = (place.Path("/proc") / str(self.service.pid) / "status").read_text()
-        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
-
     def test_the_bus_goes_away(self):
         "the work goes on without the bus, and the name comes back with it"
         self.bus.stop()
@@ -322,6 +299,38 @@ class Account(BusCase):
 
     def wait_for_log_without_bus(self, text):
         place.wait_until(lambda: text in self.service.err, 10, text)
+
+
+class Flood(BusCase):
+    plain = True
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.start(self.make_home("work"))
+        self.peer.wait_for(WORK, "Status", "watching")
+
+    def test_a_thousand_calls_a_second(self):
+        "1000 calls within a second or so, all answered, and memory stays"
+        self.flood(1000)
+        before = self.memory()
+        seconds = min(self.flood(1000) for _ in range(3))
+        self.assertLess(seconds, 1.5)
+        self.flood(5000)
+        self.assertLess(self.memory() - before, 20000, "KiB more after 8000 calls")
+        self.assertEqual(self.peer.call(WORK, "SyncAndWait", "(as)", []), (FIGURES,))
+
+    def flood(self, count):
+        begun = time.monotonic()
+        for _ in range(count // 100):  # the bus allows 128 calls under way
+            answers = [self.peer.start(WORK, "Sync", "(as)", ["quietly"]) for _ in range(50)]
+            answers += [self.peer.start(WORK, "Get", "(ss)", ACCOUNT, "Status", iface=PROPERTIES) for _ in range(50)]
+            self.peer.wait(lambda: all(answers), 60)
+            self.assertEqual({type(a[0]) for a in answers}, {tuple}, answers[0])
+        return time.monotonic() - begun
+
+    def memory(self):
+        text = (place.Path("/proc") / str(self.service.pid) / "status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
 
 
 class Root(BusCase):

@@ -34,9 +34,9 @@ def account_path(name):
     return f"{ROOT}/account/{''.join(out) or '_'}"
 
 
-def fake_engine():
+def fake_engine(plain=False):
     """imapsync with an engine that does what a test asks for, from the same build as binary()."""
-    path = Path(binary()).resolve().parent.parent / "tests" / "imapsync-fake-engine"
+    path = Path(binary(plain)).resolve().parent.parent / "tests" / "imapsync-fake-engine"
     if not path.exists():
         raise FileNotFoundError(f"{path} is not built")
     return str(path)
@@ -168,6 +168,7 @@ class BusCase(unittest.TestCase):
     """A private bus for each test. By default the program has the fake engine (tests/bus/fake-engine.c)."""
 
     fake = True
+    plain = False  # True: needs the build without sanitizers (memory, time)
     cost = 3
     builds = ("gcc", "sanitized")
     maxDiff = None
@@ -215,7 +216,7 @@ class BusCase(unittest.TestCase):
     def start(self, home, *arguments, wait=True, env=None):
         """The program on the bus, stopped at the end of the test."""
         running = home.start(*arguments, env={**self.environment(), **(env or {})},
-                             program=fake_engine() if self.fake else None)  # fmt: skip
+                             program=fake_engine(self.plain) if self.fake else None)  # fmt: skip
         self.addCleanup(self.stop, running)
         if wait:
             self.peer.wait(lambda: running.process.poll() is not None or self.peer.has_name(), 20, "the service")
@@ -225,7 +226,7 @@ class BusCase(unittest.TestCase):
 
     def run_program(self, home, *arguments, timeout=60, env=None):
         return home.start(*arguments, env={**self.environment(), **(env or {})},
-                          program=fake_engine() if self.fake else None).wait(timeout)  # fmt: skip
+                          program=fake_engine(self.plain) if self.fake else None).wait(timeout)  # fmt: skip
 
     def stop(self, running):
         """SIGTERM, and what the sanitizers have to say at the end."""
