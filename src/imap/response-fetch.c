@@ -153,5 +153,7 @@ imap_build_fetch (ImapBuilder *builder, ImapScanner *scanner, ImapResponse *resp
     if (!build_item (builder, scanner, name, value, &response->fetch))
       return FALSE;
   }
+  if (scanner->body && scanner->body_binary)
+    response->fetch.items |= IMAP_FETCH_BINARY;
   return TRUE;
 }

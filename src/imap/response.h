@@ -135,6 +135,7 @@ typedef enum {
   IMAP_FETCH_HEADER = 1 << 5, /* BODY[HEADER...] or any section but the whole: kept in memory */
   IMAP_FETCH_BODY = 1 << 6,   /* BODY[] was there; its bytes went by as pieces */
   IMAP_FETCH_NIL = 1 << 7,    /* BODY[] NIL: the server cannot give the message */
+  IMAP_FETCH_BINARY = 1 << 8, /* BODY[] came as literal8: it may hold NUL (RFC 3516) */
 } ImapFetchItems;
 
 typedef struct {

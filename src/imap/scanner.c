@@ -295,6 +295,7 @@ scan_literal (ImapScanner *scanner, guint32 brace)
     if (scanner->body)
       return failed (scanner, "two bodies in one FETCH");
     scanner->body = TRUE;
+    scanner->body_binary = brace > 0 && text[brace - 1] == '~';
     return IMAP_SCAN_BODY;
   }
   scanner->literal = scanner->text->len;

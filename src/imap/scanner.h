@@ -67,10 +67,11 @@ typedef struct {
 
   /* Where we are */
   guint32 segment, position, end;
-  guint32 list, depth; /* the open list; how many are open */
-  guint32 items;       /* in the outermost list */
-  ImapItemKind kind;   /* of the last name in the outermost list of a FETCH */
-  gboolean body;       /* there was one */
+  guint32 list, depth;  /* the open list; how many are open */
+  guint32 items;        /* in the outermost list */
+  ImapItemKind kind;    /* of the last name in the outermost list of a FETCH */
+  gboolean body;        /* there was one */
+  gboolean body_binary; /* as literal8, "~{12}" */
 
   /* BODY[HEADER.FIELDS (A "B" {1} */
   gboolean in_section;

@@ -371,7 +371,9 @@ on_body_begin (SyncSelection *selection, const ImapFetch *fetch, guint64 size, g
                        flag_table_text (way->copier->engine->flags,
                                         flag_table_mask (way->copier->engine->flags, message->flags,
                                                          &batch->mailbox->side[side].delta->mask)),
-                       message->internaldate, size, FALSE);
+                       message->internaldate, size,
+                       fetch->items & IMAP_FETCH_BINARY &&
+                           imap_session_has (target->session, IMAP_CAP_BINARY));
 }
 
 static void

@@ -367,14 +367,24 @@ write_intents (TreeRun *run)
   return store_commit (engine->store, &engine->fatal);
 }
 
-/* It may have been listed as the \NonExistent parent of others. */
+/* It may have been listed as the \NonExistent parent of others. Its MAILBOXID is saved now: else
+ * the next run would find it (R8). */
 static void
-note_created (TreeRun *run, const TreeAction *action)
+note_created (TreeRun *run, const TreeAction *action, const ImapCode *code)
 {
   TreeNode *node = find_node (run->trees[action->side], action->name);
 
-  if (node != NULL)
-    node->selectable = TRUE;
+  if (node == NULL) {
+    node = g_new0 (TreeNode, 1);
+    node->name = g_strdup (action->name);
+    node->personal = TRUE;
+    g_ptr_array_add (run->trees[action->side], node);
+  }
+  node->selectable = TRUE;
+  if (code->type != IMAP_CODE_MAILBOXID)
+    return;
+  g_free (node->mailboxid);
+  node->mailboxid = g_strdup (code->id);
 }
 
 typedef struct {
@@ -399,11 +409,16 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
   g_autofree char *display = NULL;
 
   if (error == NULL && action->kind == TREE_CREATE)
-    note_created (doing->run, action);
+    note_created (doing->run, action, &tagged->code);
   if (error == NULL || tagged == NULL || action->kind == TREE_UNSUBSCRIBE)
     return;
   if (action->kind == TREE_CREATE && tagged->code.type == IMAP_CODE_ALREADYEXISTS)
     return;
+  /* What it waited for failed while it was on its way: told already. */
+  if (is_void (doing->run, action)) {
+    g_ptr_array_add (doing->run->failed, doing->action);
+    return;
+  }
   g_ptr_array_add (doing->run->failed, doing->action);
   display = mailbox_name_display (action->name, engine->peer[SIDE_LOCAL]->naming.delimiter);
   if (is_about_the_name (action, tagged)) {
