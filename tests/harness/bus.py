@@ -2,6 +2,7 @@
 """Private session buses, and a peer on one: calls, signals, and objects that a test makes."""
 
 import os
+import socket
 import threading
 import time
 from pathlib import Path
@@ -54,8 +55,13 @@ class Bus:
         with open(self.dir / "err", "ab") as errors:
             self.process = place.spawn(["dbus-daemon", f"--config-file={self.dir}/config", "--nofork", "--nopidfile"],
                                        stderr=errors, env={**os.environ, **(self.env or {})})  # fmt: skip
-        place.wait_until(self.socket.exists, 10, "the bus")
+        place.wait_until(self._answers, 20, "the bus")
         return self
+
+    def _answers(self):
+        """The socket's file is there before anybody listens at it."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def stop(self):
         place.stop(self.process)
