@@ -126,14 +126,9 @@ login_finish_if_answered (ImapSession *session)
 {
   if (--session->login_pending > 0)
     return;
-  if (!session->qresync_enabled) {
+  if (!session->qresync_enabled)
     session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY,
                          "the server offers QRESYNC but did not enable it");
-    return;
-  }
-  session->login = LOGIN_DONE;
-  session_set_stage (session, NULL);
-  session_set_state (session, IMAP_SESSION_READY);
 }
 
 static void
@@ -164,6 +159,10 @@ login_enable (ImapSession *session)
   command = imap_command_new ("ENABLE");
   imap_command_raw (command, "QRESYNC");
   login_send (session, command, on_enable);
+  /* What is not a login goes right behind: these two are answered first, and a refusal ends all. */
+  session->login = LOGIN_DONE;
+  session_set_stage (session, NULL);
+  session_set_state (session, IMAP_SESSION_READY);
 }
 
 static void

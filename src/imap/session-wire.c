@@ -278,7 +278,8 @@ on_untagged (ImapSession *session, const ImapResponse *response)
 
   if (response->type == IMAP_RESPONSE_CAPABILITY)
     login_set_capabilities (session, words, response->n_words);
-  if (session->state == IMAP_SESSION_CONNECTING) {
+  if (session->state == IMAP_SESSION_CONNECTING || response->type == IMAP_RESPONSE_ENABLED ||
+      response->type == IMAP_RESPONSE_OTHER) {
     login_untagged (session, response);
     return;
   }

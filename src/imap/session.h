@@ -31,7 +31,7 @@ G_BEGIN_DECLS
 typedef struct _ImapSession ImapSession;
 
 typedef enum {
-  IMAP_SESSION_CONNECTING, /* until authenticated and QRESYNC is enabled */
+  IMAP_SESSION_CONNECTING, /* until authenticated; ID and ENABLE QRESYNC are then on their way */
   IMAP_SESSION_READY,
   IMAP_SESSION_CLOSED, /* imap_session_error() says why; NULL after a LOGOUT or _close() of ours */
 } ImapSessionState;

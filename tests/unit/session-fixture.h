@@ -393,7 +393,9 @@ fixture_tick (gpointer data)
 static inline void
 fixture_run_ready (Fixture *fixture)
 {
-  run_until (imap_session_state (fixture->session) != IMAP_SESSION_CONNECTING);
+  /* READY comes before the answers to ID and ENABLE, which it is ready after. */
+  run_until (imap_session_state (fixture->session) != IMAP_SESSION_CONNECTING &&
+             imap_session_in_flight (fixture->session) == 0);
   g_assert_no_error (imap_session_error (fixture->session));
   g_assert_cmpint (imap_session_state (fixture->session), ==, IMAP_SESSION_READY);
 }
