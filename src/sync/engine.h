@@ -131,7 +131,6 @@ typedef struct {
   void (*fetch) (SyncSelection *selection, const ImapFetch *fetch, gpointer data);
   void (*vanished) (SyncSelection *selection, const UidSet *uids, gpointer data);
   void (*found) (SyncSelection *selection, const UidSet *uids, gpointer data); /* UID SEARCH */
-  void (*found) (SyncSelection *selection, const UidSet *uids, gpointer data); /* UID SEARCH */
   void (*exists) (SyncSelection *selection, gpointer data); /* after the SELECT */
   void (*body_begin) (SyncSelection *selection, const ImapFetch *fetch, guint64 size,
                       gpointer data);
