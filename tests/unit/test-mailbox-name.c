@@ -164,6 +164,10 @@ typedef struct {
   {                                                                                                \
     '/', (char *)"Mail/"                                                                           \
   }
+#define REFERENCE                                                                                  \
+  {                                                                                                \
+    '/', (char *)"perso/", TRUE                                                                    \
+  }
 
 static void
 test_names_both_ways (void)
@@ -192,6 +196,10 @@ test_names_both_ways (void)
       {MAIL, "Mail/x", "x"},
       {MAIL, "Mail/Mail", "Mail"},
       {MAIL, "Mail/INBOX/x", "INBOX" SEP "x"},
+      {REFERENCE, "perso/INBOX", "INBOX"},
+      {REFERENCE, "perso/INBOX/kid", "INBOX" SEP "kid"},
+      {REFERENCE, "perso/a/b", "a" SEP "b"},
+      {REFERENCE, "perso/perso", "perso"},
       {{'&', (char *)""}, "a&-b", "a&b"}, /* no delimiter that can be used */
       {{'/', NULL}, "a/b", "a" SEP "b"},
   };
@@ -262,6 +270,10 @@ test_names_without_a_form_are_refused (void)
       {MAIL, "Mail/INBOX", NULL},
       {MAIL, "Mail/inbox/x", NULL},
       {MAIL, "INBOX/x", NULL},
+      {REFERENCE, "INBOX", NULL},
+      {REFERENCE, "perso", NULL},
+      {REFERENCE, "perso/inbox", NULL},
+      {REFERENCE, "perso/Inbox/x", NULL},
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
