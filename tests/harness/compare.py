@@ -35,9 +35,10 @@ class Snapshot:
     kind: str = "dovecot"
     status: dict = field(default_factory=dict)
 
-    def counts(self):
-        """{mailbox: Counter of digests}."""
-        return {name: Counter(r.digest for r in records) for name, records in self.mailboxes.items()}
+    def counts(self, masked=False):
+        """{mailbox: Counter of digests}; @masked: without the 8-bit bytes of headers."""
+        return {name: Counter(r.masked if masked else r.digest for r in records)
+                for name, records in self.mailboxes.items()}  # fmt: skip
 
     def total(self):
         return sum(map(len, self.mailboxes.values()))
@@ -141,11 +142,11 @@ def report(lines, limit=25):
     return f"{len(lines)} difference(s):\n  " + "\n  ".join(lines[:limit]) + more
 
 
-def union(left, right):
+def union(left, right, masked=False):
     """What both must hold after a first run: {mailbox: Counter of digests}, where the same message on
     both sides is one message."""
-    counts = left.counts()
-    for name, other in right.counts().items():
+    counts = left.counts(masked)
+    for name, other in right.counts(masked).items():
         counts[name] = counts.get(name, Counter()) | other
     return counts
 

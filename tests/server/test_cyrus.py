@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Cyrus as one side and as both: what holds between two Dovecots holds there, too."""
+
+from harness import seed
+from harness.case import ServerCase
+from harness.cyrus import Cyrus
+from harness.dovecot import Dovecot
+from harness.imap import quote
+from harness.seed import simple
+from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_noop
+
+
+class _Cyrus:
+    """Mixed into a class of tests; there is no tunnel into Cyrus."""
+
+    links = ("imaps", "imaps")
+    cost = 3
+
+    def client(self, side):
+        client = self.servers[side].connect(self.user, "imap")
+        self.addCleanup(client.logout)
+        return client
+
+
+class _Remote(_Cyrus):
+    """Cyrus on the remote side, Dovecot on the local one."""
+
+    links = ("tunnel", "imaps")
+
+    @classmethod
+    def make_servers(cls):
+        return [Dovecot("maildir"), Cyrus()]
+
+
+class _Local(_Cyrus):
+    """Cyrus on the local side."""
+
+    @classmethod
+    def make_servers(cls):
+        return [Cyrus(), Dovecot("mdbox")]
+
+
+class _Both(_Cyrus):
+    """CREATE a/b makes a mailbox of a on either, unasked; the run after that sees it for the first
+    time on both, and remembers it."""
+
+    @classmethod
+    def make_servers(cls):
+        return [Cyrus(), Cyrus()]
+
+    def assertNoop(self, *arguments, **options):
+        self.assertEqual(self.sync("--debug", *arguments, **options).changes(), [])
+        return super().assertNoop(*arguments, **options)
+
+
+class _Plain:
+    """Where a test looks at the wire."""
+
+    links = ("imap", "imap")
+
+
+class DovecotToCyrusCopy(_Remote, test_first_copy.TunnelToImaps):
+    pass
+
+
+class CyrusToDovecotCopy(_Local, test_first_copy.TunnelToImaps):
+    pass
+
+
+class CyrusToCyrusCopy(_Both, test_first_copy.TunnelToImaps):
+    pass
+
+
+class DovecotToCyrusFlags(_Remote, test_flags.Flags):
+    pass
+
+
+class CyrusToCyrusFlags(_Both, test_flags.Flags):
+    pass
+
+
+class DovecotToCyrusExpunge(_Remote, test_expunge.Expunge):
+    pass
+
+
+class CyrusToCyrusExpunge(_Both, test_expunge.Expunge):
+    pass
+
+
+def _refused(name):
+    return set(name) & set('"\\%!')
+
+
+class DovecotToCyrusCreation(_Remote, test_creation.Creation):
+    def test_all_sorts_of_names(self):
+        "names that Cyrus refuses are told, and all others come through"
+        names = [n for n in seed.mailbox_names(20) if n != "INBOX"]
+        good = [n for n in names if not _refused(n)]
+        self.assertLess(len(good), len(names))
+        self.local.pipeline([("CREATE", quote(n)) for n in names])
+        self.local.subscribe(*names)
+        result = self.sync(status=1)
+        for name in set(names) - set(good):
+            self.assertSays(result, name, "remote")
+        self.assertIdentical(["INBOX", *good])
+
+
+class CyrusToCyrusCreation(_Both, test_creation.Creation):
+    def test_all_sorts_of_names(self):
+        "all names that Cyrus can have come through"
+        names = [n for n in seed.mailbox_names(20) if n != "INBOX" and not _refused(n)]
+        self.local.pipeline([("CREATE", quote(n)) for n in names])
+        self.local.subscribe(*names)
+        self.sync()
+        self.assertIdentical()
+        self.assertNoop()
+
+
+class DovecotToCyrusNoop(_Plain, _Remote, test_noop.Noop):
+    pass
+
+
+class CyrusToCyrusNoop(_Plain, _Both, test_noop.Noop):
+    pass
+
+
+class CyrusToCyrusBinary(_Both, ServerCase):
+    def test_message_with_nul(self):
+        "a message that holds NUL, which only literal8 can carry, is copied as it is"
+        data = (b"Subject: nul\r\nMessage-ID: <nul@simple.example>\r\nMIME-Version: 1.0\r\n"
+                b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\na\0b\r\n")  # fmt: skip
+        self.local.command("APPEND", quote("INBOX"), b"~{%d+}\r\n%s" % (len(data), data))
+        self.local.append("INBOX", simple("after it"))
+        self.sync()
+        snapshot = self.assertIdentical()
+        self.assertEqual(len(snapshot.mailboxes[("INBOX",)]), 2)
+        self.assertNoop()
+
+
+class CyrusLive(_Remote, test_live._Live):
+    """NOTIFY on one side; on Cyrus IDLE for INBOX, and polls."""
+
+    options = {"poll": 2}
+
+    def test_inbox_and_another(self):
+        "what changes in INBOX and elsewhere on Cyrus, and on the other side, is followed"
+        local, remote = self.local, self.remote
+        remote.create("Other")
+        running = self.start()
+        remote.append("INBOX", simple("pushed"))
+        self.until(lambda: len(self.uids(local)) == 1, "the message in INBOX", running)
+        remote.append("Other", simple("polled"))
+        self.until(lambda: len(self.uids(local, "Other")) == 1, "the message in Other", running)
+        local.append("INBOX", simple("back"))
+        self.until(lambda: len(self.uids(remote)) == 2, "the message from local", running)
+        local.select("INBOX")
+        local.store(local.uids()[:1], "+", "\\Flagged")
+        self.until(lambda: any("\\flagged" in f for f in self.flags(remote).values()), "the flag", running)
+        self.stop(running)
+        self.assertIdentical()
