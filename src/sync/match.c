@@ -238,18 +238,26 @@ sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error
 
 /* --- pairs that are none --------------------------------------------------------------------- */
 
+static gboolean
+is_described (Suspects *const suspects[N_SIDES], const StorePair *pair)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    const SyncIdentity *identity = suspects_find (suspects[side], pair->uid[side]);
+
+    if (identity == NULL || identity->size == 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static SyncIdentityVerdict
 compare_pair (Suspects *const suspects[N_SIDES], const StorePair *pair)
 {
-  const SyncIdentity *identity[N_SIDES];
-
-  for (Side side = 0; side < N_SIDES; side++) {
-    identity[side] = suspects_find (suspects[side], pair->uid[side]);
-    /* What was not told is no proof of anything. */
-    if (identity[side] == NULL || identity[side]->size == 0)
-      return SYNC_IDENTITY_SAME;
-  }
-  return sync_identity_compare (identity[SIDE_LOCAL], identity[SIDE_REMOTE]);
+  /* What was not told is no proof of anything. */
+  if (!is_described (suspects, pair))
+    return SYNC_IDENTITY_SAME;
+  return sync_identity_compare (suspects_find (suspects[SIDE_LOCAL], pair->uid[SIDE_LOCAL]),
+                                suspects_find (suspects[SIDE_REMOTE], pair->uid[SIDE_REMOTE]));
 }
 
 static void
@@ -267,17 +275,20 @@ sort_pairs (Suspects *const suspects[N_SIDES], const GArray *pairs, GArray *wron
   }
 }
 
-gboolean
-sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
-                         GArray *wrong, GError **error)
+/* Fetches what is needed to compare the messages of @pairs. FALSE in *@told: a mailbox is not what
+ * it was. */
+static gboolean
+gather_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs, GPtrArray *all,
+              gboolean *told, GError **error)
 {
-  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  g_autoptr (GArray) wrong = g_array_new (FALSE, FALSE, sizeof (StorePair));
   g_autoptr (UidSet) local = uid_set_new ();
   g_autoptr (UidSet) remote = uid_set_new ();
   UidSet *uids[N_SIDES] = {local, remote};
   Suspects *suspects[N_SIDES];
   SyncWait wait = {.engine = engine};
 
+  *told = FALSE;
   for (Side side = 0; side < N_SIDES; side++) {
     for (guint i = 0; i < pairs->len; i++)
       uid_set_add (uids[side], g_array_index (pairs, StorePair, i).uid[side]);
@@ -294,8 +305,47 @@ sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray 
     queue_fetch (engine, &wait, suspects[side], uids[side], "(UID BODY.PEEK[])");
   if (!sync_wait (&wait, error))
     return FALSE;
-  g_array_set_size (wrong, 0);
-  if (is_believable (suspects[SIDE_LOCAL]) && is_believable (suspects[SIDE_REMOTE]))
-    sort_pairs (suspects, pairs, wrong, uids);
+  *told = is_believable (suspects[SIDE_LOCAL]) && is_believable (suspects[SIDE_REMOTE]);
+  return TRUE;
+}
+
+gboolean
+sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
+                         GArray *wrong, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  g_autoptr (UidSet) local = uid_set_new ();
+  g_autoptr (UidSet) remote = uid_set_new ();
+  UidSet *undecided[N_SIDES] = {local, remote};
+  gboolean told;
+
+  if (!gather_pairs (engine, mailbox, pairs, all, &told, error))
+    return FALSE;
+  if (told)
+    sort_pairs ((Suspects *const *)all->pdata, pairs, wrong, undecided);
+  return TRUE;
+}
+
+gboolean
+sync_gather_sample (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs, guint *same,
+                    guint *other, gboolean *told, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  Suspects *const *suspects;
+
+  *same = *other = 0;
+  if (!gather_pairs (engine, mailbox, pairs, all, told, error))
+    return FALSE;
+  suspects = (Suspects *const *)all->pdata;
+  for (guint i = 0; *told && i < pairs->len; i++) {
+    const StorePair *pair = &g_array_index (pairs, StorePair, i);
+
+    if (!is_described (suspects, pair))
+      continue;
+    if (compare_pair (suspects, pair) == SYNC_IDENTITY_SAME)
+      (*same)++;
+    else
+      (*other)++;
+  }
   return TRUE;
 }

@@ -5,6 +5,7 @@
 
 #include "sync/gather.h"
 #include "sync/list.h"
+#include "sync/match.h"
 
 #define SAMPLES 8 /* messages that prove that a mailbox is the one it was */
 
@@ -190,41 +191,30 @@ sample_pairs (SyncEngine *engine, const StoreMailbox *saved, GArray *sample)
   return sample->len > 0;
 }
 
-static gboolean
-all_matched (const GArray *sample, const GArray *matches)
-{
-  guint found = 0;
-
-  for (guint i = 0; i < sample->len; i++) {
-    const StorePair *pair = &g_array_index (sample, StorePair, i);
-
-    for (guint j = 0; matches != NULL && j < matches->len; j++) {
-      const SyncMatch *match = &g_array_index (matches, SyncMatch, j);
-
-      found += match->uid[SIDE_LOCAL] == pair->uid[SIDE_LOCAL] &&
-               match->uid[SIDE_REMOTE] == pair->uid[SIDE_REMOTE];
-    }
-  }
-  return found == sample->len;
-}
-
 /* Where the other side has the messages: under the saved name; or an interrupted pass has renamed
- * it there already, to the name in question. */
+ * it there already, to the name in question. NULL: nowhere. */
 static gboolean
 find_counterpart (SyncEngine *engine, const StoreMailbox *saved, const TreeQuestion *question,
                   const char **name, GError **error)
 {
-  TreeQuestion other = {
-      .kind = TREE_ASK_EXISTS, .side = side_other (question->side), .name = saved->name};
+  const char *names[] = {saved->name, question->name};
 
-  if (!answer_exists (engine, &other, error))
-    return FALSE;
-  *name = other.answer == TREE_ANSWER_NO ? question->name : saved->name;
+  *name = NULL;
+  for (gsize i = 0; i < G_N_ELEMENTS (names) && *name == NULL; i++) {
+    TreeQuestion other = {
+        .kind = TREE_ASK_EXISTS, .side = side_other (question->side), .name = (char *)names[i]};
+
+    if (!answer_exists (engine, &other, error))
+      return FALSE;
+    if (other.answer != TREE_ANSWER_NO)
+      *name = names[i];
+  }
   return TRUE;
 }
 
 /* The messages under the saved UIDs in the mailbox in question are those that the other side has
- * under theirs. */
+ * under theirs. Those that are gone from one of them say nothing. With no mailbox to compare with
+ * it is not proved, and taken for a new one. */
 static gboolean
 answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
                  GError **error)
@@ -232,31 +222,30 @@ answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *qu
   Side side = question->side, other = side_other (side);
   const char *names[N_SIDES];
   g_autoptr (GArray) sample = g_array_new (FALSE, FALSE, sizeof (StorePair));
-  g_autoptr (GPtrArray) mailboxes = NULL;
   SyncMailbox *mailbox;
+  guint same, different;
+  gboolean told, ok;
 
   names[side] = question->name;
   if (!find_counterpart (engine, saved, question, &names[other], error))
     return FALSE;
-  mailbox = sync_tree_mailbox (engine, saved, names);
-  mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
-  g_ptr_array_add (mailboxes, mailbox);
-  question->answer = TREE_ANSWER_UNKNOWN;
-  if (mailbox->side[side].wire == NULL || mailbox->side[other].wire == NULL ||
-      !sample_pairs (engine, saved, sample))
+  question->answer = TREE_ANSWER_NO;
+  if (names[other] == NULL)
     return TRUE;
-  mailbox->plan = sync_plan_new ();
+  question->answer = TREE_ANSWER_UNKNOWN;
+  if (!sample_pairs (engine, saved, sample))
+    return TRUE;
+  mailbox = sync_tree_mailbox (engine, saved, names);
   for (Side s = 0; s < N_SIDES; s++) {
     mailbox->side[s].delta = sync_delta_new ();
     mailbox->side[s].delta->uidvalidity = saved->side[s].uidvalidity;
-    for (guint i = 0; i < sample->len; i++)
-      uid_set_add (mailbox->plan->unpaired[s], g_array_index (sample, StorePair, i).uid[s]);
   }
-  if (!sync_gather_identities (engine, mailboxes, error))
-    return FALSE;
-  if (!mailbox->failed)
-    question->answer = all_matched (sample, mailbox->matches) ? TREE_ANSWER_YES : TREE_ANSWER_NO;
-  return TRUE;
+  ok = mailbox->side[side].wire == NULL || mailbox->side[other].wire == NULL ||
+       sync_gather_sample (engine, mailbox, sample, &same, &different, &told, error);
+  if (ok && mailbox->side[side].wire != NULL && mailbox->side[other].wire != NULL && told)
+    question->answer = same > 0 && different == 0 ? TREE_ANSWER_YES : TREE_ANSWER_NO;
+  sync_mailbox_free (mailbox);
+  return ok;
 }
 
 gboolean
