@@ -248,6 +248,39 @@ start_pass (GDBusConnection *connection, Pass *pass, const SyncRequest *request)
                           G_DBUS_CALL_FLAGS_NO_AUTO_START, G_MAXINT, NULL, on_passed, pass);
 }
 
+/* What the command line chose; answered before the pass is asked for. */
+static gboolean
+resolve (GDBusConnection *connection, const char *path, const SyncRequest *request, GError **error)
+{
+  for (gsize i = 0; request->resolutions != NULL && request->resolutions[i] != NULL; i++) {
+    char *choice;
+    guint64 id = g_ascii_strtoull (request->resolutions[i], &choice, 10);
+    g_autoptr (GVariant) reply = g_dbus_connection_call_sync (
+        connection, BUS_NAME, path, BUS_NAME ".Account", "Resolve",
+        g_variant_new ("(ts)", id, *choice == ':' ? choice + 1 : choice), NULL,
+        G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE, NULL, error);
+
+    if (reply == NULL)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* FALSE: the answer is the account's result; nothing more is to be done for it. */
+static gboolean
+resolve_first (GDBusConnection *connection, Handover *handover, const AccountConfig *config,
+               const char *path, const SyncRequest *request)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (resolve (connection, path, request, &error))
+    return TRUE;
+  g_dbus_error_strip_remote_error (error);
+  g_warning ("%s: %s", config->id, error->message);
+  handover->result = MAX (handover->result, result_of (error));
+  return FALSE;
+}
+
 SyncResult
 handover_run (GDBusConnection *connection, GPtrArray *configs, const SyncRequest *request)
 {
@@ -262,6 +295,10 @@ handover_run (GDBusConnection *connection, GPtrArray *configs, const SyncRequest
 
     if (path == NULL)
       continue;
+    if (!resolve_first (connection, &handover, config, path, request)) {
+      g_ptr_array_remove_index (configs, i--);
+      continue;
+    }
     pass = g_new0 (Pass, 1);
     *pass = (Pass){&handover, config, g_steal_pointer (&path)};
     handover.pending++;

@@ -12,6 +12,7 @@ typedef enum {
   OPTION_CONFIG,
   OPTION_ONESHOT,
   OPTION_REPAIR,
+  OPTION_RESOLVE,
   OPTION_QUIET,
   OPTION_DEBUG,
   OPTION_HELP,
@@ -35,6 +36,10 @@ static const Option options_table[] = {
     [OPTION_REPAIR] = {"repair", 0, NULL,
                        N_ ("compare both servers with the database completely,\n"
                            "list what is wrong and repair it; then exit")},
+    [OPTION_RESOLVE] = {"resolve", 0, N_ ("ID:CHOICE"),
+                        N_ ("decide about a conflict that was told with its number,\n"
+                            "for example 12:apply, 12:restore, 12:retry, 12:dismiss;\n"
+                            "synchronize, then exit; may be repeated")},
     [OPTION_QUIET] = {"quiet", 'q', NULL, N_ ("only warnings and errors")},
     [OPTION_DEBUG] = {"debug", 0, NULL,
                       N_ ("show the traffic with the servers, but neither the\n"
@@ -50,6 +55,7 @@ options_free (Options *options)
     return;
   g_ptr_array_unref (options->configs);
   g_strfreev (options->request.mailboxes);
+  g_strfreev (options->request.resolutions);
   g_free (options);
 }
 
@@ -92,6 +98,28 @@ fail_unknown (const char *argument, GError **error)
 }
 
 static void
+add_resolution (Options *options, const char *value)
+{
+  guint n = options->request.resolutions != NULL ? g_strv_length (options->request.resolutions) : 0;
+
+  options->request.resolutions = g_renew (char *, options->request.resolutions, n + 2);
+  options->request.resolutions[n] = g_strdup (value);
+  options->request.resolutions[n + 1] = NULL;
+  if (options->request.mode == SYNC_STAY)
+    options->request.mode = SYNC_ONESHOT;
+}
+
+/* ID:CHOICE; what choices there are depends on the conflict. */
+static gboolean
+is_resolution (const char *value)
+{
+  gsize digits = strspn (value, "0123456789");
+
+  return digits > 0 && digits < 19 && value[digits] == ':' && value[digits + 1] != '\0' &&
+         strspn (value + digits + 1, "abcdefghijklmnopqrstuvwxyz") == strlen (value + digits + 1);
+}
+
+static void
 apply (Options *options, OptionId id, const char *value)
 {
   switch (id) {
@@ -104,6 +132,9 @@ apply (Options *options, OptionId id, const char *value)
     break;
   case OPTION_REPAIR:
     options->request.mode = SYNC_REPAIR; /* ends by itself too */
+    break;
+  case OPTION_RESOLVE:
+    add_resolution (options, value);
     break;
   case OPTION_QUIET:
     options->level = LOG_LEVEL_QUIET;
@@ -143,6 +174,10 @@ parse_long (Options *options, const char *argument, const char *next, gboolean *
     }
     if (option->value != NULL && (value == NULL || *value == '\0'))
       return fail (error, _ ("option --%s needs a value"), option->name);
+    if (i == OPTION_RESOLVE && !is_resolution (value)) {
+      g_autofree char *quoted = quote (value, strlen (value));
+      return fail (error, _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
+    }
     apply (options, i, value);
     return TRUE;
   }

@@ -91,6 +91,10 @@ run (int argc, const char *const *argv)
     log_lines (error->message);
     return SYNC_RESULT_CONFIG;
   }
+  if (configs->len > 1 && options->request.resolutions != NULL) {
+    g_warning ("%s", _ ("--resolve is about one account: --config=FILE says which"));
+    return SYNC_RESULT_CONFIG;
+  }
   log_show_accounts (configs->len > 1);
   sync_accounts_agree (configs);
   return run_accounts ((const char *const *)options->configs->pdata, configs, &options->request);

@@ -430,6 +430,7 @@ sync_account_new (const AccountConfig *config, const SyncRequest *request,
   account->context = g_main_context_new ();
   account->live = sync_live_new (account_config_copy (config), account->context, request->mode,
                                  request->mailboxes, &funcs, account);
+  sync_live_set_resolutions (account->live, request->resolutions);
   return account;
 }
 

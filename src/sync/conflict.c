@@ -27,7 +27,7 @@ is_same_subject (const StoreConflict *a, const StoreConflict *b)
          a->uid[SIDE_LOCAL] == b->uid[SIDE_LOCAL] && a->uid[SIDE_REMOTE] == b->uid[SIDE_REMOTE];
 }
 
-void
+gint64
 sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
                     const guint32 uid[N_SIDES], const char *details)
 {
@@ -41,7 +41,7 @@ sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
   };
 
   if (engine->fatal != NULL || (open = store_conflicts (engine->store, &engine->fatal)) == NULL)
-    return;
+    return 0;
   for (guint i = 0; i < open->len; i++) {
     const StoreConflict *known = g_ptr_array_index (open, i);
 
@@ -49,19 +49,20 @@ sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
       continue;
     /* Told already, perhaps even answered: R8 and the answer both want it left as it is. */
     if (g_strcmp0 (known->details, details) == 0)
-      return;
+      return known->id;
     conflict.choice = known->choice;
   }
   sync_commit_conflict (engine, &conflict);
   if (engine->conflict != NULL && engine->fatal == NULL)
     engine->conflict (engine, &conflict, engine->conflict_data);
+  return conflict.id;
 }
 
-static void
+static gint64
 save_conflict (SyncEngine *engine, SyncMailbox *mailbox, const char *kind,
                const guint32 uid[N_SIDES], GString *details)
 {
-  sync_conflict_save (engine, kind, mailbox->name, uid, details->str);
+  return sync_conflict_save (engine, kind, mailbox->name, uid, details->str);
 }
 
 static void
@@ -246,13 +247,17 @@ tell_mass_deletion (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict
 {
   g_autoptr (GString) details = g_string_new (NULL);
   g_autofree char *count = g_strdup_printf ("%" G_GUINT64_FORMAT, conflict->count);
+  gint64 id;
 
-  g_warning ("%s: %s messages are gone on the %s side, more than can be believed without proof: "
-             "nothing is deleted until you say so",
-             mailbox->display, count, side_name (conflict->side));
   add_detail (details, "gone-on", side_name (conflict->side));
   add_detail (details, "count", count);
-  save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
+  id = save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
+  g_warning ("%s: %s messages are gone on the %s side, more than can be believed without proof: "
+             "nothing is deleted until you say so; --resolve=%" G_GINT64_FORMAT
+             ":apply deletes them on the %s side too, --resolve=%" G_GINT64_FORMAT
+             ":restore copies them back",
+             mailbox->display, count, side_name (conflict->side), id,
+             side_name (side_other (conflict->side)), id);
 }
 
 static void
@@ -316,13 +321,15 @@ sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint
       .retry_at = retry_at,
       .attempts = 1,
   };
+  gint64 id;
 
   uids[origin] = uid;
-  g_warning ("%s: %s UID %u is held: %s", mailbox->display, side_name (origin), uid, reason);
   add_detail (details, "reason", reason);
   sync_commit_hold (engine, &hold);
-  save_conflict (engine, mailbox, kind == STORE_HOLD_UNREADABLE ? "unreadable" : "refused", uids,
-                 details);
+  id = save_conflict (engine, mailbox, kind == STORE_HOLD_UNREADABLE ? "unreadable" : "refused",
+                      uids, details);
+  g_warning ("%s: %s UID %u is held: %s (--resolve=%" G_GINT64_FORMAT ":retry tries it again)",
+             mailbox->display, side_name (origin), uid, reason, id);
   mailbox->figures.problems++;
 }
 

@@ -9,8 +9,9 @@ G_BEGIN_DECLS
  * service. */
 
 /* Saves a conflict and tells of it, unless the very same is open already. @mailbox: program's form;
- * @details: "key=value" lines, values escaped by g_strescape(). */
-void sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
+ * @details: "key=value" lines, values escaped by g_strescape(). Returns its id, by which a person
+ * can resolve it; 0 where the database failed. */
+gint64 sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
                          const guint32 uid[N_SIDES], const char *details);
 
 /* Takes back what the settled plan of @mailbox shows to be over: holds of messages that are paired

@@ -26,6 +26,7 @@ struct _SyncLive {
   AccountConfig *config;
   SyncMode mode;
   char **mailboxes;
+  char **resolutions;
   SyncLiveFuncs funcs;
   gpointer data;
   SyncEngine engine;
@@ -655,6 +656,31 @@ run_on (SyncLive *live)
   return SYNC_RESULT_OK;
 }
 
+/* What the command line chose. The pass that follows does it. */
+static gboolean
+take_resolutions (SyncLive *live, GError **error)
+{
+  for (gsize i = 0; live->resolutions != NULL && live->resolutions[i] != NULL; i++) {
+    char *choice;
+    guint64 id = g_ascii_strtoull (live->resolutions[i], &choice, 10);
+    gboolean again, gone;
+
+    if (!sync_live_choose (&live->engine, id, *choice == ':' ? choice + 1 : choice, &again, &gone,
+                           error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+fail_early (SyncLive *live, GError *error)
+{
+  g_warning ("%s", error->message);
+  live->status = SYNC_STATUS_ERROR;
+  live->error = error;
+  tell (live);
+}
+
 SyncResult
 sync_live_run (SyncLive *live)
 {
@@ -664,14 +690,16 @@ sync_live_run (SyncLive *live)
 
   engine->store = sync_live_open_store (live->config, &error);
   if (engine->store == NULL) {
-    g_warning ("%s", error->message);
-    live->status = SYNC_STATUS_ERROR;
-    live->error = g_steal_pointer (&error);
-    tell (live);
+    fail_early (live, g_steal_pointer (&error));
     return result_of (live->error);
   }
   engine->flags = store_flags (engine->store);
   live->paused = sync_live_load_pause (engine->store, &live->paused_until);
+  if (!take_resolutions (live, &error)) {
+    fail_early (live, g_steal_pointer (&error));
+    g_clear_pointer (&engine->store, store_close);
+    return result_of (live->error);
+  }
   recount (live);
   result = live->mode == SYNC_STAY ? run_on (live) : run_once (live);
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
@@ -713,8 +741,16 @@ sync_live_free (SyncLive *live)
   g_ptr_array_unref (live->requests);
   g_clear_error (&live->error);
   g_strfreev (live->mailboxes);
+  g_strfreev (live->resolutions);
   account_config_free (live->config);
   g_free (live);
+}
+
+void
+sync_live_set_resolutions (SyncLive *live, char **resolutions)
+{
+  g_strfreev (live->resolutions);
+  live->resolutions = g_strdupv (resolutions);
 }
 
 void

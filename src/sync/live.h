@@ -29,6 +29,9 @@ SyncLive *sync_live_new (AccountConfig *config, GMainContext *context, SyncMode 
                          char **mailboxes, const SyncLiveFuncs *funcs, gpointer data);
 void sync_live_free (SyncLive *live);
 
+/* "ID:CHOICE", to be chosen before anything else; NULL for none. */
+void sync_live_set_resolutions (SyncLive *live, char **resolutions);
+
 /* Until it is done or stopped. */
 SyncResult sync_live_run (SyncLive *live);
 

@@ -265,11 +265,28 @@ sync_run_marked (SyncEngine *engine, const char *const *names, GError **error)
   return run (engine, names, TRUE, error);
 }
 
+/* " (--resolve=7:retry ...)", by which a person can have it tried again; "" where it is not asked.
+ */
+static char *
+describe_choice (GPtrArray *conflicts, const StoreMailbox *mailbox, const StoreHold *hold)
+{
+  for (guint i = 0; conflicts != NULL && i < conflicts->len; i++) {
+    const StoreConflict *conflict = g_ptr_array_index (conflicts, i);
+
+    if (g_strcmp0 (conflict->mailbox, mailbox->name) == 0 && hold->uid != 0 &&
+        conflict->uid[hold->side] == hold->uid && conflict->uid[side_other (hold->side)] == 0)
+      return g_strdup_printf (" (--resolve=%" G_GINT64_FORMAT ":retry tries it again)",
+                              conflict->id);
+  }
+  return g_strdup ("");
+}
+
 guint
 sync_tell_holds (SyncEngine *engine)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) mailboxes = store_mailboxes (engine->store, &error);
+  g_autoptr (GPtrArray) conflicts = store_conflicts (engine->store, NULL);
   guint count = 0;
 
   for (guint i = 0; mailboxes != NULL && i < mailboxes->len; i++) {
@@ -281,8 +298,10 @@ sync_tell_holds (SyncEngine *engine)
     for (guint j = 0; holds != NULL && j < holds->len; j++, count++) {
       const StoreHold *hold = g_ptr_array_index (holds, j);
 
-      g_warning ("%s: %s UID %u is still held: %s", display, side_name (hold->side), hold->uid,
-                 hold->reason);
+      g_autofree char *choice = describe_choice (conflicts, mailbox, hold);
+
+      g_warning ("%s: %s UID %u is still held: %s%s", display, side_name (hold->side), hold->uid,
+                 hold->reason, choice);
     }
   }
   return count;
