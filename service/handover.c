@@ -71,9 +71,9 @@ find_object (GVariant *objects, const AccountConfig *config)
 
   g_variant_get (objects, "(a{oa{sa{sv}}})", &iter);
   while (g_variant_iter_next (iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
-    g_autoptr (GVariant) owned = interfaces;
+    g_autoptr (GVariant) owned = g_steal_pointer (&interfaces);
     g_autoptr (GVariant) properties =
-        g_variant_lookup_value (interfaces, BUS_NAME ".Account", G_VARIANT_TYPE_VARDICT);
+        g_variant_lookup_value (owned, BUS_NAME ".Account", G_VARIANT_TYPE_VARDICT);
     g_autofree char *real = NULL;
     const char *database;
 
