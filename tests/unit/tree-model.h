@@ -204,27 +204,36 @@ plan_text (const TreePlan *plan)
 
 /* --- what the engine does --- */
 
-/* R6: whatever is deleted here was deleted, or renamed, by somebody there. */
+/* Does any mailbox but @except hold it, on whichever side? */
+static inline gboolean
+has_other_copy (World *world, const Box *except, guint content)
+{
+  for (Side side = 0; side < N_SIDES; side++)
+    for (guint i = 0; i < world->server[side].boxes->len; i++) {
+      const Box *box = g_ptr_array_index (world->server[side].boxes, i);
+
+      for (guint j = 0; box != except && j < box->mail->len; j++)
+        if (g_array_index (box->mail, Mail, j).content == content)
+          return TRUE;
+    }
+  return FALSE;
+}
+
+/* R6: whatever is deleted here was deleted, or renamed, by somebody there; and no message goes that
+ * nobody deleted and that is nowhere else. That it is on both sides again is seen at the end. */
 static inline void
 check_delete (World *world, Side side, const Box *box, const Saved *saved)
 {
   gboolean unknown = saved == NULL || saved->tree->side[side].uidvalidity == 0;
-  Server *other = &world->server[side_other (side)];
 
   if (!g_hash_table_contains (world->touched, GUINT_TO_POINTER (box->mailbox)) &&
       !((box->ours || unknown) && box->mail->len == 0))
     g_error ("%s: mailbox %s would be deleted, which nobody deleted", side_name (side), box->name);
   for (guint i = 0; i < box->mail->len; i++) {
     guint content = g_array_index (box->mail, Mail, i).content;
-    gboolean found = g_hash_table_contains (world->deleted, GUINT_TO_POINTER (content));
 
-    for (guint j = 0; j < other->boxes->len && !found; j++) {
-      Box *there = g_ptr_array_index (other->boxes, j);
-
-      for (guint k = 0; k < there->mail->len && !found; k++)
-        found = g_array_index (there->mail, Mail, k).content == content;
-    }
-    if (!found)
+    if (!g_hash_table_contains (world->deleted, GUINT_TO_POINTER (content)) &&
+        !has_other_copy (world, box, content))
       g_error ("%s: message %u in %s would be lost", side_name (side), content, box->name);
   }
 }
