@@ -24,10 +24,10 @@ typedef struct {
   SyncMode mode;
   char **mailboxes; /* NULL-terminated, UTF-8 arguments, the local delimiter between the levels; or
                        NULL: each subscribed mailbox */
-  char **resolutions; /* NULL-terminated, "ID:CHOICE" of open conflicts, written down before the pass;
-                         or NULL. Not with SYNC_STAY. */
-  gboolean trace;   /* the traffic of all sessions as debug messages, without literals and
-                       credentials */
+  char **resolutions; /* NULL-terminated, "ID:CHOICE" of open conflicts, written down before the
+                         pass; or NULL. Not with SYNC_STAY. */
+  gboolean trace;     /* the traffic of all sessions as debug messages, without literals and
+                         credentials */
 } SyncRequest;
 
 /* In the order of severity; also the exit status of the program. */

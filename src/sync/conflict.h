@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * @details: "key=value" lines, values escaped by g_strescape(). Returns its id, by which a person
  * can resolve it; 0 where the database failed. */
 gint64 sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
-                         const guint32 uid[N_SIDES], const char *details);
+                           const guint32 uid[N_SIDES], const char *details);
 
 /* Takes back what the settled plan of @mailbox shows to be over: holds of messages that are paired
  * or gone, a mass-deletion that was decided. */
