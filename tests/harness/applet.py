@@ -31,7 +31,7 @@ def binary(plain=False):
 
 def environment(folder, **more):
     """Of a session with a home of its own below @folder."""
-    kept = ("PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TZ", "LD_LIBRARY_PATH")
+    kept = ("PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "GIO_USE_PROXY_RESOLVER", "TZ", "LD_LIBRARY_PATH")
     env = {k: v for k, v in os.environ.items() if k in kept}
     for name in ("config", "data", "cache", "state", "run"):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -166,7 +166,8 @@ class Account:
 
     def environment(self):
         env = {k: v for k, v in os.environ.items()
-               if k in ("PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TZ", "LD_LIBRARY_PATH")}
+               if k in ("PATH", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "GIO_USE_PROXY_RESOLVER", "TZ",
+                        "LD_LIBRARY_PATH")}  # fmt: skip
         return {
             **env, "HOME": str(self.dir), "LANG": "C.UTF-8", "XDG_CONFIG_HOME": str(self.dir / "config"),
             "XDG_DATA_HOME": str(self.dir / "data"), "XDG_CACHE_HOME": str(self.dir / "cache"),
