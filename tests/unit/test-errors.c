@@ -112,7 +112,7 @@ test_server_copy_outlives_the_original (void)
   g_assert_cmpstr (copy->host, ==, "localhost");
   g_assert_cmpstr (copy->username, ==, "alice");
   g_assert_cmpstr (copy->password, ==, "secret");
-  g_assert_cmpint (copy->auth->len, ==, 2);
+  g_assert_cmpint (copy->auth->len, ==, 6);
   g_assert_cmpint (copy->fingerprints->len, ==, 1);
   copied = &g_array_index (copy->fingerprints, Fingerprint, 0);
   g_assert_cmpint (copied->algorithm, ==, G_CHECKSUM_SHA256);
