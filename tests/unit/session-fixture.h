@@ -32,6 +32,7 @@ typedef struct {
   int receive_buffer;
   gboolean any_end; /* the client may go away at any time */
   char *failure;
+  gint done;   /* atomic */
   GMutex lock; /* protects: */
   guint64 bytes_sent;
 } Script;
@@ -212,6 +213,7 @@ script_thread (gpointer data)
   if (!ok && script->failure == NULL)
     script->failure = g_strdup (error != NULL ? error->message : "failed");
   peer_close (&peer);
+  g_atomic_int_set (&script->done, TRUE);
   return NULL;
 }
 
@@ -429,6 +431,8 @@ fixture_clear (Fixture *fixture)
   if (script->thread != NULL) {
     if (script->any_end)
       g_cancellable_cancel (script->cancellable);
+    /* A handshake that was given up closes its socket from the context. */
+    run_until (g_atomic_int_get (&script->done));
     g_thread_join (script->thread);
     g_socket_listener_close (script->listener);
     g_clear_object (&script->listener);
