@@ -146,6 +146,7 @@ typedef enum {
   STORE_HOLD_FLAGS = 3,      /* side refuses flags for its uid */
   STORE_HOLD_EXPUNGE = 4,    /* side refuses to expunge its uid */
   STORE_HOLD_UNSTABLE = 5,   /* planned three times in one run */
+  STORE_HOLD_CUT = 7,        /* the connection ended while it was copied: attempts times */
   STORE_HOLD_MAILBOX = 6,    /* the mailbox as a whole (uid 0): reason says why */
 } StoreHoldKind;
 

@@ -5,6 +5,8 @@
 
 #include "sync/commit.h"
 
+#define MAX_STRIKES 3
+
 static char *
 format_flags (SyncEngine *engine, FlagsId flags)
 {
@@ -74,18 +76,20 @@ drop_conflict (SyncEngine *engine, gint64 id)
     engine->resolved (engine, id, engine->conflict_data);
 }
 
+/* Its message is paired, or gone. */
 static gboolean
-is_outdated_hold (const SyncMailbox *mailbox, const StoreHold *hold)
+is_outdated_hold (SyncEngine *engine, const SyncMailbox *mailbox, const StoreHold *hold)
 {
+  StorePair pair;
+  gboolean found = FALSE;
+
   if (hold->uid == 0 || hold->kind == STORE_HOLD_FLAGS || hold->kind == STORE_HOLD_EXPUNGE)
     return FALSE;
   if (sync_delta_is_gone (mailbox->side[hold->side].delta, hold->uid))
     return TRUE;
-  for (guint i = 0; i < mailbox->pairs->len; i++) {
-    if (g_array_index (mailbox->pairs, StorePair, i).uid[hold->side] == hold->uid)
-      return TRUE;
-  }
-  return FALSE;
+  return store_pair_find (engine->store, mailbox->saved->id, hold->side, hold->uid, &pair, &found,
+                          NULL) &&
+         found;
 }
 
 static void
@@ -96,7 +100,7 @@ sweep_holds (SyncEngine *engine, SyncMailbox *mailbox, GPtrArray *conflicts)
   for (guint i = 0; holds != NULL && i < holds->len; i++) {
     const StoreHold *hold = g_ptr_array_index (holds, i);
 
-    if (!is_outdated_hold (mailbox, hold) || !sync_commit_drop_hold (engine, hold->id))
+    if (!is_outdated_hold (engine, mailbox, hold) || !sync_commit_drop_hold (engine, hold->id))
       continue;
     for (guint j = 0; j < conflicts->len; j++) {
       const StoreConflict *conflict = g_ptr_array_index (conflicts, j);
@@ -114,7 +118,7 @@ sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox)
   g_autoptr (GPtrArray) conflicts = NULL;
 
   if (engine->fatal != NULL ||
-      (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL || conflicts->len == 0)
+      (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL)
     return;
   sweep_holds (engine, mailbox, conflicts);
   for (guint i = 0; i < conflicts->len; i++) {
@@ -330,6 +334,53 @@ sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint
                       uids, details);
   g_warning ("%s: %s UID %u is held: %s (--resolve=%" G_GINT64_FORMAT ":retry tries it again)",
              mailbox->display, side_name (origin), uid, reason, id);
+  mailbox->figures.problems++;
+}
+
+static guint
+count_strikes (SyncEngine *engine, const SyncMailbox *mailbox, Side origin, guint32 uid)
+{
+  g_autoptr (GPtrArray) holds = store_holds (engine->store, mailbox->saved->id, NULL);
+
+  for (guint i = 0; holds != NULL && i < holds->len; i++) {
+    const StoreHold *hold = g_ptr_array_index (holds, i);
+
+    if (hold->kind == STORE_HOLD_CUT && hold->side == origin && hold->uid == uid)
+      return hold->attempts;
+  }
+  return 0;
+}
+
+void
+sync_conflict_strike (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint32 uid,
+                      Side where)
+{
+  guint strikes = count_strikes (engine, mailbox, origin, uid) + 1;
+  g_autofree char *reason = g_strdup_printf (
+      "the connection to the %s server ended while it was copied", side_name (where));
+  StoreHold hold = {
+      .mailbox = mailbox->saved->id,
+      .side = origin,
+      .uid = uid,
+      .kind = STORE_HOLD_CUT,
+      .reason = reason,
+      .since = g_get_real_time () / G_USEC_PER_SEC,
+      .retry_at = strikes < MAX_STRIKES ? 1 : 0,
+      .attempts = strikes,
+  };
+  guint32 uids[N_SIDES] = {0, 0};
+  g_autoptr (GString) details = g_string_new (NULL);
+  gint64 id;
+
+  sync_commit_hold (engine, &hold);
+  if (strikes < MAX_STRIKES)
+    return;
+  uids[origin] = uid;
+  add_detail (details, "reason", reason);
+  id = save_conflict (engine, mailbox, where == origin ? "unreadable" : "refused", uids, details);
+  g_warning ("%s: %s UID %u is held: %s, %u times (--resolve=%" G_GINT64_FORMAT
+             ":retry tries it again)",
+             mailbox->display, side_name (origin), uid, reason, strikes, id);
   mailbox->figures.problems++;
 }
 

@@ -29,6 +29,11 @@ void sync_conflict_tell_plan (SyncEngine *engine, SyncMailbox *mailbox);
 void sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint32 uid,
                          StoreHoldKind kind, gint64 retry_at, const char *reason);
 
+/* The connection to @where ended while the message was on its way from @origin: it is tried again,
+ * by itself and behind all others; after the third time it is held like any that is refused. */
+void sync_conflict_strike (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint32 uid,
+                           Side where);
+
 /* @side refused @flags: whatever in them it had never heard of is not sent there again. FALSE when
  * there is nothing of that kind in them, so that it must have another reason. */
 gboolean sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side side,

@@ -68,7 +68,16 @@ struct _Copier {
   Way way[N_SIDES];        /* by origin */
   gboolean asked[N_SIDES]; /* the next gather, ahead: once */
   gboolean held[N_SIDES];  /* it is not answered: as with a FETCH, no APPEND may begin there */
+  GQueue struck;           /* Batch of one message each, during whose transfer the connection ended
+                              once: one at a time, when everything else is done */
+  GArray *cut[N_SIDES];    /* Cut, by origin: what was on its way when a connection ended */
 };
+
+typedef struct {
+  SyncMailbox *mailbox;
+  guint32 uid;
+  gboolean sent; /* at least to the buffers; else it was being read */
+} Cut;
 
 static void pump (Copier *copier);
 static void ask_ahead (Copier *copier);
@@ -141,12 +150,14 @@ plan_batches (Way *way, SyncMailbox *mailbox, GQueue *large)
 
   for (guint i = 0; i < messages->len; i++) {
     const SyncMessage *message = &g_array_index (messages, SyncMessage, i);
+    const UidSet *due = mailbox->due[way->origin];
+    gboolean struck = due != NULL && uid_set_contains (due, message->uid);
 
-    if (message->size > MAX_BATCH_BYTES) {
+    if (struck || message->size > MAX_BATCH_BYTES) {
       Batch *alone = batch_new (way, mailbox);
 
       batch_add (alone, message);
-      g_queue_push_tail (large, alone);
+      g_queue_push_tail (struck ? &way->copier->struck : large, alone);
       continue;
     }
     if (batch == NULL || batch_is_full (batch, message)) {
@@ -249,6 +260,14 @@ read_new_uids (const Batch *batch, const ImapResponse *tagged, guint count)
 }
 
 static void
+note_cut (const Batch *batch, guint index, gboolean sent)
+{
+  Cut cut = {batch->mailbox, g_array_index (batch->messages, SyncMessage, index).uid, sent};
+
+  g_array_append_val (batch->way->copier->cut[batch->way->origin], cut);
+}
+
+static void
 on_appended (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
 {
   Appended *appended = data;
@@ -260,6 +279,8 @@ on_appended (ImapSession *session, const ImapResponse *tagged, const GError *err
   copier->wait->pending--;
   if (tagged == NULL) {
     batch->mailbox->unconfirmed = TRUE;
+    for (guint i = 0; i < appended->sent->len; i++)
+      note_cut (batch, g_array_index (appended->sent, guint, i), TRUE);
     return;
   }
   if (error != NULL) {
@@ -484,6 +505,28 @@ take_unreadable (Batch *batch, const GError *error)
     bisect (batch, missing);
 }
 
+/* The first FETCH that is not answered to its end is the one that the server was busy with. */
+static void
+note_unread (const Batch *batch)
+{
+  const GArray *cut = batch->way->copier->cut[batch->way->origin];
+
+  for (guint i = 0; i < cut->len; i++) {
+    if (!g_array_index (cut, Cut, i).sent)
+      return;
+  }
+  if (batch->way->receiving == batch) {
+    note_cut (batch, batch->current, FALSE);
+    return;
+  }
+  for (guint i = 0; i < batch->messages->len; i++) {
+    if (!batch->arrived[i]) {
+      note_cut (batch, i, FALSE);
+      return;
+    }
+  }
+}
+
 static void
 on_fetched (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
 {
@@ -496,6 +539,8 @@ on_fetched (ImapSession *session, const ImapResponse *tagged, const GError *erro
     way->ahead = 0;
   if (way->todo.length == 0 || way->turn >= SLICE)
     way->copier->way[side_other (way->origin)].turn = 0;
+  if (tagged == NULL)
+    note_unread (batch);
   if (way->receiving == batch)
     way->receiving = NULL;
   finish_append (batch);
@@ -606,6 +651,22 @@ ask_ahead (Copier *copier)
   }
 }
 
+/* FALSE: there is none left. */
+static gboolean
+start_struck (Copier *copier)
+{
+  while (copier->struck.length > 0) {
+    Batch *batch = g_queue_pop_head (&copier->struck);
+
+    if (!batch->mailbox->failed) {
+      start_batch (batch);
+      return TRUE;
+    }
+    batch_unref (batch);
+  }
+  return FALSE;
+}
+
 /* Until nothing is left to do: what was refused is tried again when all is answered. */
 static gboolean
 wait_for_all (Copier *copier, GError **error)
@@ -614,10 +675,25 @@ wait_for_all (Copier *copier, GError **error)
     for (Side side = 0; side < N_SIDES; side++)
       copier->held[side] = FALSE;
     pump (copier);
-    if (copier->wait->pending == 0)
+    if (copier->wait->pending == 0 && !start_struck (copier))
       return TRUE;
   }
   return FALSE;
+}
+
+/* Which of the connections ended by itself decides whom to suspect. */
+static void
+strike (Copier *copier)
+{
+  for (Side origin = 0; origin < N_SIDES; origin++) {
+    for (guint i = 0; i < copier->cut[origin]->len; i++) {
+      const Cut *cut = &g_array_index (copier->cut[origin], Cut, i);
+      Side where = cut->sent ? side_other (origin) : origin;
+
+      if (imap_session_error (copier->engine->peer[where]->session) != NULL)
+        sync_conflict_strike (copier->engine, cut->mailbox, origin, cut->uid, where);
+    }
+  }
 }
 
 static void
@@ -643,6 +719,7 @@ sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, gboolean ah
 
     way->copier = &copier;
     way->origin = side;
+    copier.cut[side] = g_array_new (FALSE, FALSE, sizeof (Cut));
     for (guint i = 0; i < mailboxes->len; i++)
       plan_batches (way, g_ptr_array_index (mailboxes, i), &large);
     while (large.length > 0)
@@ -652,8 +729,13 @@ sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, gboolean ah
     engine->peer[side]->drained_data = &copier;
     copier.asked[side] = !ahead;
   }
+  for (Side side = 0; side < N_SIDES && copier.struck.length > 0; side++)
+    copier.asked[side] = TRUE;
   pump (&copier);
   ok = wait_for_all (&copier, error);
+  if (!ok)
+    strike (&copier);
+  g_queue_clear_full (&copier.struck, unref_batch);
   for (Side side = 0; side < N_SIDES; side++) {
     Way *way = &copier.way[side];
 
@@ -661,6 +743,7 @@ sync_copy (SyncEngine *engine, GPtrArray *mailboxes, SyncWait *wait, gboolean ah
       imap_session_resume_reading (engine->peer[side]->session);
     engine->peer[side]->drained = NULL;
     g_queue_clear_full (&way->todo, unref_batch);
+    g_array_unref (copier.cut[side]);
     sync_selection_release (&way->selection);
   }
   return ok;

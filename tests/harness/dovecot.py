@@ -8,7 +8,9 @@ import os
 import pwd
 import shlex
 import shutil
+import signal
 import socket
+import time
 from pathlib import Path
 
 from . import place, tls
@@ -82,6 +84,18 @@ namespace inbox {{
 }}
 {extra}
 """
+
+
+def _end_group(group):
+    """Ends what is left of a process group that was started here, and waits for it."""
+    for number, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                os.killpg(group, number)
+            except ProcessLookupError:
+                return
+            time.sleep(0.02)
 
 
 class Dovecot:
@@ -160,10 +174,12 @@ class Dovecot:
         self.process = None
 
     def kill(self):
-        """SIGKILL to the master: its children notice and end."""
+        """The master gets SIGKILL; its children, which are its process group, SIGTERM: killed in the
+        middle of a write, a Maildir's lock files would stop the next server for minutes."""
         if self.process:
             self.process.kill()
             self.process.wait()
+            _end_group(self.process.pid)
             self.process = None
 
     def restart(self):

@@ -297,9 +297,9 @@ class CutConnections(Proxied):
             time.sleep(0.02 + 0.2 * r.random())
             self.servers[side].kill()
             self.servers[side].start()
-            self.assertIn(running.wait().status, (0, 3))
-            # Login processes of the old server may outlive it for a moment.
-            wait_until(lambda: self.account.once().status == 0, 20, "a server that can be reached again")
+            cut = running.wait()
+            self.assertIn(cut.status, (0, 3), cut)
+            self.assertEqual(self.account.once().status, 0, cut)
             self.check(expected)
 
 
