@@ -29,8 +29,19 @@ typedef struct {
 typedef struct {
   Changes *changes;
   UidSet *uids;
+  FlagsId flags;
   GArray *indices; /* guint into plan->flags; NULL for \Deleted */
 } StoreCommand;
+
+/* What a UID STORE does with its list. */
+typedef enum {
+  STORE_WHOLE,
+  STORE_ADD,
+  STORE_REMOVE,
+  N_STORES,
+} StoreWay;
+
+static const char *const store_items[N_STORES] = {"FLAGS.SILENT", "+FLAGS.SILENT", "-FLAGS.SILENT"};
 
 static void
 changes_free (gpointer data)
@@ -103,11 +114,9 @@ static void
 refuse_flags (StoreCommand *store, const GError *error)
 {
   Changes *changes = store->changes;
-  const SyncFlagChange *change = &g_array_index (changes->mailbox->plan->flags, SyncFlagChange,
-                                                 g_array_index (store->indices, guint, 0));
 
   if (!sync_conflict_refuse_keywords (changes->engine, changes->mailbox, changes->side,
-                                      change->list[changes->side], error))
+                                      store->flags, error->message))
     g_warning ("%s: the %s server refuses flags: %s", changes->mailbox->display,
                side_name (changes->side), error->message);
 }
@@ -131,8 +140,10 @@ on_stored (ImapSession *session, const ImapResponse *tagged, const GError *error
     SyncFlagChange *change = &g_array_index (mailbox->plan->flags, SyncFlagChange,
                                              g_array_index (store->indices, guint, i));
 
-    if (!uid_set_contains (store->uids, change->uid[changes->side]))
+    if (!uid_set_contains (store->uids, change->uid[changes->side]) ||
+        --change->stores[changes->side] > 0)
       continue;
+    sync_note_sent (changes->engine, mailbox, changes->side, change->list[changes->side]);
     change->send[changes->side] = FALSE;
     mailbox->figures.flags[changes->side]++;
     if (!change->send[side_other (changes->side)])
@@ -154,17 +165,18 @@ new_store (Changes *changes, const char *set)
 }
 
 static void
-queue_store (Changes *changes, const char *set, const char *item, const char *flags,
-             GArray *indices, ImapCompletion completion)
+queue_store (Changes *changes, const char *set, StoreWay way, FlagsId flags, GArray *indices,
+             ImapCompletion completion)
 {
   ImapCommand *command = new_store (changes, set);
   StoreCommand *store = g_new0 (StoreCommand, 1);
 
   store->changes = changes;
   store->uids = uid_set_parse (set, -1, NULL);
+  store->flags = flags;
   store->indices = indices != NULL ? g_array_ref (indices) : NULL;
-  imap_command_raw (command, item);
-  imap_command_flags (command, flags);
+  imap_command_raw (command, store_items[way]);
+  imap_command_flags (command, flag_table_text (changes->engine->flags, flags));
   sync_peer_queue_selected (changes->engine->peer[changes->side], changes->wait, command,
                             completion, store, store_free);
 }
@@ -173,6 +185,7 @@ static void
 queue_deletions (Changes *changes, const UidSet *uids)
 {
   g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
+  FlagsId deleted = flag_table_intern_text (changes->engine->flags, "\\Deleted");
 
   for (guint i = 0; i < sets->len; i++) {
     ImapCommand *command = imap_command_new ("UID FETCH");
@@ -181,8 +194,7 @@ queue_deletions (Changes *changes, const UidSet *uids)
     imap_command_raw (command, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])");
     sync_peer_queue_selected (changes->engine->peer[changes->side], changes->wait, command, NULL,
                               NULL, NULL);
-    queue_store (changes, g_ptr_array_index (sets, i), "+FLAGS.SILENT", "\\Deleted", NULL,
-                 on_deleted);
+    queue_store (changes, g_ptr_array_index (sets, i), STORE_ADD, deleted, NULL, on_deleted);
   }
 }
 
@@ -201,34 +213,82 @@ group_free (gpointer data)
   g_free (group);
 }
 
-/* One UID STORE for each distinct list. */
-static GHashTable *
-group_changes (const Changes *changes)
+static void
+add_to_group (GHashTable *groups, FlagsId flags, guint32 uid, guint index)
 {
-  GHashTable *groups = g_hash_table_new_full (NULL, NULL, NULL, group_free);
-  const GArray *flags = changes->mailbox->plan->flags;
+  gpointer key = GUINT_TO_POINTER (flags);
+  Group *group = g_hash_table_lookup (groups, key);
 
-  for (guint i = 0; i < flags->len; i++) {
-    const SyncFlagChange *change = &g_array_index (flags, SyncFlagChange, i);
-    gpointer key = GUINT_TO_POINTER (change->list[changes->side]);
-    Group *group;
-
-    if (!change->send[changes->side])
-      continue;
-    if ((group = g_hash_table_lookup (groups, key)) == NULL) {
-      group = g_new0 (Group, 1);
-      group->uids = uid_set_new ();
-      group->indices = g_array_new (FALSE, FALSE, sizeof (guint));
-      g_hash_table_insert (groups, key, group);
-    }
-    uid_set_add (group->uids, change->uid[changes->side]);
-    g_array_append_val (group->indices, i);
+  if (group == NULL) {
+    group = g_new0 (Group, 1);
+    group->uids = uid_set_new ();
+    group->indices = g_array_new (FALSE, FALSE, sizeof (guint));
+    g_hash_table_insert (groups, key, group);
   }
-  return groups;
+  uid_set_add (group->uids, uid);
+  g_array_append_val (group->indices, index);
+}
+
+/* A whole list would undo what another client did meanwhile, unless UNCHANGEDSINCE protects it, and
+ * take away a keyword that has no place in a command. */
+static gboolean
+is_whole_list_safe (const Changes *changes, FlagsId list)
+{
+  g_auto (GStrv) flags = NULL;
+
+  if (changes->mailbox->side[changes->side].delta->highestmodseq == 0)
+    return FALSE;
+  flags = g_strsplit (flag_table_text (changes->engine->flags, list), " ", -1);
+  for (char **flag = flags; *flag != NULL; flag++) {
+    if (**flag != '\0' && !imap_flag_is_valid (*flag))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static void
-queue_flags (Changes *changes, GHashTable *groups)
+group_change (const Changes *changes, SyncFlagChange *change, guint index, gboolean whole,
+              GHashTable *const groups[N_STORES])
+{
+  FlagTable *table = changes->engine->flags;
+  FlagsId list = change->list[changes->side];
+  FlagsId old = flag_table_mask (table, change->old[changes->side],
+                                 &changes->mailbox->side[changes->side].delta->mask);
+  FlagsId part[N_STORES] = {list, flag_table_minus (table, list, old),
+                            flag_table_minus (table, old, list)};
+  guint8 *stores = &change->stores[changes->side];
+
+  *stores = 0;
+  for (StoreWay way = whole ? STORE_WHOLE : STORE_ADD; way < (whole ? STORE_ADD : N_STORES);
+       way++) {
+    if (!whole && part[way] == 0)
+      continue;
+    add_to_group (groups[way], part[way], change->uid[changes->side], index);
+    ++*stores;
+  }
+}
+
+/* One UID STORE for each distinct list. */
+static void
+group_changes (const Changes *changes, GHashTable *const groups[N_STORES])
+{
+  const GArray *flags = changes->mailbox->plan->flags;
+  FlagsId last = 0;
+  gboolean whole = is_whole_list_safe (changes, 0);
+
+  for (guint i = 0; i < flags->len; i++) {
+    SyncFlagChange *change = &g_array_index (flags, SyncFlagChange, i);
+
+    if (!change->send[changes->side])
+      continue;
+    if (change->list[changes->side] != last)
+      whole = is_whole_list_safe (changes, last = change->list[changes->side]);
+    group_change (changes, change, i, whole, groups);
+  }
+}
+
+static void
+queue_flags (Changes *changes, StoreWay way, GHashTable *groups)
 {
   GHashTableIter iter;
   gpointer key, value;
@@ -237,11 +297,10 @@ queue_flags (Changes *changes, GHashTable *groups)
   while (g_hash_table_iter_next (&iter, &key, &value)) {
     Group *group = value;
     g_autoptr (GPtrArray) sets = uid_set_split (group->uids, MAX_SET_LENGTH);
-    const char *flags = flag_table_text (changes->engine->flags, GPOINTER_TO_UINT (key));
 
     for (guint i = 0; i < sets->len; i++)
-      queue_store (changes, g_ptr_array_index (sets, i), "FLAGS.SILENT", flags, group->indices,
-                   on_stored);
+      queue_store (changes, g_ptr_array_index (sets, i), way, GPOINTER_TO_UINT (key),
+                   group->indices, on_stored);
   }
 }
 
@@ -249,8 +308,13 @@ static void
 queue_first_chain (Changes *changes)
 {
   const GArray *expunge = changes->mailbox->plan->expunge[changes->side];
-  g_autoptr (GHashTable) groups = group_changes (changes);
+  GHashTable *groups[N_STORES];
   g_autoptr (UidSet) uids = uid_set_new ();
+  guint n_stores = 0;
+
+  for (StoreWay way = 0; way < N_STORES; way++)
+    groups[way] = g_hash_table_new_full (NULL, NULL, NULL, group_free);
+  group_changes (changes, groups);
 
   for (guint i = 0; i < expunge->len; i++) {
     StorePair *pair = &g_array_index (expunge, StorePair, i);
@@ -258,12 +322,17 @@ queue_first_chain (Changes *changes)
     uid_set_add (uids, pair->uid[changes->side]);
     g_hash_table_insert (changes->expunge, GUINT_TO_POINTER (pair->uid[changes->side]), pair);
   }
-  if (uid_set_is_empty (uids) && g_hash_table_size (groups) == 0)
-    return;
-  changes->selection = sync_peer_select (changes->engine->peer[changes->side], changes->wait,
-                                         changes->mailbox, 0, 0, &first_funcs, changes);
-  queue_deletions (changes, uids);
-  queue_flags (changes, groups);
+  for (StoreWay way = 0; way < N_STORES; way++)
+    n_stores += g_hash_table_size (groups[way]);
+  if (n_stores > 0 || !uid_set_is_empty (uids)) {
+    changes->selection = sync_peer_select (changes->engine->peer[changes->side], changes->wait,
+                                           changes->mailbox, 0, 0, &first_funcs, changes);
+    queue_deletions (changes, uids);
+  }
+  for (StoreWay way = 0; way < N_STORES; way++) {
+    queue_flags (changes, way, groups[way]);
+    g_hash_table_unref (groups[way]);
+  }
 }
 
 /* --- the second chain ------------------------------------------------------------------------ */

@@ -386,7 +386,7 @@ sync_conflict_strike (SyncEngine *engine, SyncMailbox *mailbox, Side origin, gui
 
 gboolean
 sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags,
-                               const GError *error)
+                               const char *reason)
 {
   FlagMask *mask = &mailbox->side[side].delta->mask;
   FlagsId unknown = flag_table_minus (engine->flags, flags, mask->permitted);
@@ -395,8 +395,8 @@ sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side si
   if (refused == mask->refused)
     return FALSE;
   g_warning ("%s: the %s server refuses the keywords (%s): %s; they are kept on the %s side only",
-             mailbox->display, side_name (side), flag_table_text (engine->flags, unknown),
-             error->message, side_name (side_other (side)));
+             mailbox->display, side_name (side), flag_table_text (engine->flags, unknown), reason,
+             side_name (side_other (side)));
   mask->refused = refused;
   mailbox->figures.problems++;
   sync_commit_refused_flags (engine, mailbox, side, refused);

@@ -37,6 +37,6 @@ void sync_conflict_strike (SyncEngine *engine, SyncMailbox *mailbox, Side origin
 /* @side refused @flags: whatever in them it had never heard of is not sent there again. FALSE when
  * there is nothing of that kind in them, so that it must have another reason. */
 gboolean sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side side,
-                                        FlagsId flags, const GError *error);
+                                        FlagsId flags, const char *reason);
 
 G_END_DECLS

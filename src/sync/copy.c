@@ -236,7 +236,8 @@ take_refusal (Appended *appended, const ImapResponse *tagged, const GError *erro
     return;
   }
   message = &g_array_index (batch->messages, SyncMessage, g_array_index (appended->sent, guint, 0));
-  if (sync_conflict_refuse_keywords (engine, batch->mailbox, target, message->flags, error)) {
+  if (sync_conflict_refuse_keywords (engine, batch->mailbox, target, message->flags,
+                                     error->message)) {
     Batch *again = batch_new (batch->way, batch->mailbox);
 
     batch_add (again, message);
@@ -298,6 +299,7 @@ on_appended (ImapSession *session, const ImapResponse *tagged, const GError *err
     batch->mailbox->figures.copied[target]++;
     batch->mailbox->figures.bytes[target] += message->size;
     copier->engine->messages_done++;
+    sync_note_sent (copier->engine, batch->mailbox, target, message->flags);
     if (uids == NULL)
       continue;
     pair.uid[origin] = message->uid;

@@ -34,6 +34,7 @@ typedef struct {
   guint32 exists;        /* of the SELECT */
   gboolean read_only;
   FlagMask mask;
+  FlagsId listed; /* FLAGS of the SELECT */
   SyncTrust trust;
   gboolean full;    /* messages are all there are; what is absent is gone */
   GArray *messages; /* SyncMessage, ascending UID: changed, new, or all */

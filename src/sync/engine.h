@@ -66,6 +66,8 @@ typedef struct {
     gboolean confirmed;  /* a fresh STATUS says that it is really empty */
     SyncDelta *delta;
     UidSet *planned[2]; /* UIDs that an effect was planned for once, twice in this run */
+    FlagsId sent;       /* all flags that were stored or appended there with an OK in this run */
+    FlagsId sent_last;  /* the last list among them */
   } side[N_SIDES];
 } SyncMailbox;
 
@@ -212,6 +214,9 @@ const char *sync_peer_guid_item (SyncPeer *peer);
 
 /* 64 bits of a server's own id of a message. */
 guint64 sync_guid_hash (const char *guid);
+
+/* @flags went to @side, which said OK: the next gather sees whether it has kept them. */
+void sync_note_sent (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags);
 
 /* A fetch's flags as a number. */
 FlagsId sync_intern_flags (SyncEngine *engine, const ImapFetch *fetch);

@@ -3,6 +3,8 @@
 
 #include "sync/gather.h"
 
+#include "sync/conflict.h"
+
 #define MAX_SET_LENGTH 8000 /* RFC 7162, section 4: lines of at most 8192 bytes */
 
 /* One mailbox on one side while it is asked. */
@@ -225,8 +227,27 @@ take_selection (SyncEngine *engine, Probe *probe)
   delta->exists = selection->exists;
   delta->read_only = selection->read_only;
   delta->mask = selection->mask;
+  delta->listed = selection->listed;
   if (probe->late != NULL)
     g_array_sort (delta->messages, compare_messages);
+}
+
+/* A keyword that the server took with an OK and that it does not know now was not kept: that is no
+ * change of its owner's. */
+static void
+find_dropped (SyncEngine *engine, SyncMailbox *mailbox, Side side)
+{
+  const SyncDelta *delta = mailbox->side[side].delta;
+  FlagsId dropped =
+      flag_table_minus (engine->flags, mailbox->side[side].sent,
+                        flag_table_union (engine->flags, delta->listed, delta->mask.refused));
+
+  for (guint i = 0; i < delta->messages->len && dropped != 0; i++)
+    dropped = flag_table_minus (engine->flags, dropped,
+                                g_array_index (delta->messages, SyncMessage, i).flags);
+  if (dropped != 0)
+    sync_conflict_refuse_keywords (engine, mailbox, side, dropped,
+                                   "it says OK and does not keep them");
 }
 
 /* Takes what came in; TRUE when this side has to be asked again, for everything. */
@@ -259,6 +280,7 @@ finish_probe (SyncEngine *engine, Probe *probe)
   }
   g_clear_pointer (&mailbox->side[probe->side].delta, sync_delta_free);
   mailbox->side[probe->side].delta = g_steal_pointer (&probe->delta);
+  find_dropped (engine, mailbox, probe->side);
   return FALSE;
 }
 

@@ -418,6 +418,15 @@ sync_guid_hash (const char *guid)
   return hash != 0 ? hash : 1;
 }
 
+void
+sync_note_sent (SyncEngine *engine, SyncMailbox *mailbox, Side side, FlagsId flags)
+{
+  if (flags == mailbox->side[side].sent_last)
+    return;
+  mailbox->side[side].sent_last = flags;
+  mailbox->side[side].sent = flag_table_union (engine->flags, mailbox->side[side].sent, flags);
+}
+
 FlagsId
 sync_intern_flags (SyncEngine *engine, const ImapFetch *fetch)
 {

@@ -262,6 +262,7 @@ plan_flags (Planner *p, const guint32 uid[N_SIDES], SyncFlagMerge *merge, FlagsI
   for (Side side = 0; side < N_SIDES; side++) {
     change.uid[side] = uid[side];
     change.list[side] = merge->list[side];
+    change.old[side] = merge->flags[side];
     if (!merge->differs[side])
       continue;
     if (p->in->delta[side]->read_only || uid_set_contains (p->held_flags[side], uid[side])) {

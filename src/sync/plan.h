@@ -58,7 +58,9 @@ typedef struct {
                  * second interruption starts from there */
   FlagsId agreed;
   FlagsId list[N_SIDES];
+  FlagsId old[N_SIDES]; /* as they are */
   gboolean send[N_SIDES];
+  guint8 stores[N_SIDES]; /* of the apply step: how many UID STOREs are to be confirmed */
 } SyncFlagChange;
 
 typedef struct {

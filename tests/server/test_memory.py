@@ -164,9 +164,24 @@ class Quirks(StoreCase):
         self.tamper.reply = reply
         expected = self.populate()
         self.check(expected)
-        _, records = self.check(self.change(expected))
+        stores = []
+
+        def command(data):
+            if b" UID STORE " in data:
+                stores.append(data.split(b" ", 1)[1].strip())
+
+        self.tamper.command = command
+        expected = self.change(expected)
+        self.select(0).store([1], "+", "\\Answered")
+        self.select(0).store([7], "+", "\\Seen", "\\Flagged")
+        self.sync()
+        self.select(0).store([7], "-", "\\Seen")
+        _, records = self.check(expected)
         self.assertEqual(records["m01"][0].flags, {"\\flagged"})
         self.assertEqual(records["m02"][0].flags, {"\\seen", "work"})
+        self.assertEqual(records["m06"][0].flags, {"\\flagged"})
+        self.assertIn(b"UID STORE 7 -FLAGS.SILENT (\\Seen)", stores)
+        self.assertEqual([s for s in stores if b" FLAGS" in s or b"UNCHANGEDSINCE" in s], [])
 
     def test_uidnotsticky(self):
         "UIDNOTSTICKY: that mailbox is refused by name, the others go on"

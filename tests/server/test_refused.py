@@ -180,6 +180,21 @@ class Refused(StoreCase):
         self.assertEqual(local["m00"][0].flags, {"\\flagged", "strange"})
         self.assertEqual(remote["m00"][0].flags, {"\\flagged"})
 
+    def test_keyword_dropped_in_silence(self):
+        "a keyword that a server takes with OK and does not keep was not cleared by anybody: it stays at its origin"
+        self.fill_some(simple("with it", flags=("\\Seen", "strange")))
+        self.tamper.reply = lambda data: data.replace(b" strange", b"").replace(b"strange", b"")
+        self.assertSays(self.sync(), "strange", "remote", "does not keep")
+        self.select(0).store([1], "+", "strange")
+        self.select(1).store([21], "+", "\\Answered")
+        self.assertFalse([line for line in self.sync().messages() if "strange" in line])
+        self.select(1).store([1], "+", "\\Flagged")
+        self.sync()
+        local = self.records(self.snapshots()[0])
+        self.assertEqual(local["with it"][0].flags, {"\\seen", "\\answered", "strange"})
+        self.assertEqual(local["m00"][0].flags, {"\\flagged", "strange"})
+        self.assertNoop()
+
     def test_connection_ends_with_one_message(self):
         "a message with which the connection ends each time is held after the third, and the others pass"
         self.fill_some(simple("bad"))
