@@ -54,7 +54,7 @@ network_is_here (const ServerSettings *server)
 {
   g_autoptr (GInetAddress) address = NULL;
 
-  if (server->type == SERVER_TUNNEL || server->host == NULL)
+  if (!server_type_is_network (server->type) || server->host == NULL)
     return TRUE;
   if (g_ascii_strcasecmp (server->host, "localhost") == 0)
     return TRUE;

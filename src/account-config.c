@@ -83,7 +83,7 @@ load_server (const ConfigFile *file, Side side, GError **error)
                        section->name);
     return NULL;
   }
-  if (server->type != SERVER_TUNNEL && server->port == 0)
+  if (server_type_is_network (server->type) && server->port == 0)
     server->port = server->type == SERVER_IMAPS ? 993 : 143;
   return g_steal_pointer (&server);
 }
@@ -109,7 +109,8 @@ check_servers (const ConfigFile *file, const AccountConfig *config, GError **err
 {
   const ServerSettings *local = config->server[SIDE_LOCAL], *remote = config->server[SIDE_REMOTE];
 
-  if ((local->type == SERVER_TUNNEL) != (remote->type == SERVER_TUNNEL) ||
+  if (local->type == SERVER_STORE ||
+      (local->type == SERVER_TUNNEL) != (remote->type == SERVER_TUNNEL) ||
       g_strcmp0 (local->command, remote->command) != 0 ||
       g_strcmp0 (local->username, remote->username) != 0 || are_apart (local, remote))
     return TRUE;
@@ -120,6 +121,21 @@ check_servers (const ConfigFile *file, const AccountConfig *config, GError **err
     return TRUE;
   return config_file_error (file, config_file_section (file, "remote")->line, error,
                             "[remote] is the same server and user as [local]");
+}
+
+/* Where a local store of this account lies: named after it as the database is after the host. */
+static gboolean
+place_store (const ConfigFile *file, const AccountConfig *config, GError **error)
+{
+  ServerSettings *server = config->server[SIDE_LOCAL];
+
+  if (server->type != SERVER_STORE)
+    return TRUE;
+  if (g_str_equal (config->id, ".") || g_str_equal (config->id, ".."))
+    return config_file_error (file, 0, error,
+                              "a local store is named after this file: it needs another name");
+  server->store_folder = g_build_filename (g_get_user_data_dir (), "imapsync", config->id, NULL);
+  return TRUE;
 }
 
 static char *
@@ -135,7 +151,7 @@ find_database (const ConfigFile *file, const AccountConfig *config, GError **err
     host = config->server[SIDE_LOCAL]->host;
   if (entry == NULL && host == NULL) {
     config_file_error (file, 0, error,
-                       "both servers are tunnels, so the database cannot be named after a host: "
+                       "neither server has a host, so the database cannot be named after one: "
                        "\"database=NAME.db\" is needed before the first section");
     return NULL;
   }
@@ -169,6 +185,8 @@ account_config_from_file (const ConfigFile *file, GError **error)
     return NULL;
   config->path = g_canonicalize_filename (file->path, NULL);
   config->id = id_of_path (file->path);
+  if (!place_store (file, config, error))
+    return NULL;
   config->database = find_database (file, config, error);
   return config->database != NULL ? g_steal_pointer (&config) : NULL;
 }
@@ -293,23 +311,36 @@ resolve (const char *path)
   return g_steal_pointer (&real);
 }
 
+/* @path (may be NULL) becomes @config's; FALSE where another account has it already. */
+static gboolean
+claim (GHashTable *owners, const AccountConfig *config, const char *path, const char *what,
+       GError **error)
+{
+  g_autofree char *real = path != NULL ? resolve (path) : NULL;
+  const AccountConfig *owner = real != NULL ? g_hash_table_lookup (owners, real) : NULL;
+
+  if (owner != NULL) {
+    g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+                 "%s and %s have the same %s, %s: each account needs its own", owner->path,
+                 config->path, what, path);
+    return FALSE;
+  }
+  if (real != NULL)
+    g_hash_table_insert (owners, g_steal_pointer (&real), (gpointer)config);
+  return TRUE;
+}
+
 static gboolean
 check_databases (GPtrArray *accounts, GError **error)
 {
   g_autoptr (GHashTable) owners = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 
   for (guint i = 0; i < accounts->len; i++) {
-    AccountConfig *config = g_ptr_array_index (accounts, i);
-    g_autofree char *real = resolve (config->database);
-    AccountConfig *owner = g_hash_table_lookup (owners, real);
+    const AccountConfig *config = g_ptr_array_index (accounts, i);
 
-    if (owner != NULL) {
-      g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-                   "%s and %s have the same database, %s: each account needs its own", owner->path,
-                   config->path, config->database);
+    if (!claim (owners, config, config->database, "database", error) ||
+        !claim (owners, config, config->server[SIDE_LOCAL]->store_folder, "local store", error))
       return FALSE;
-    }
-    g_hash_table_insert (owners, g_steal_pointer (&real), config);
   }
   return TRUE;
 }

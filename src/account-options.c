@@ -11,6 +11,12 @@ static const char *const type_names[] = {
     [SERVER_IMAP] = "imap",
     [SERVER_IMAPS] = "imaps",
     [SERVER_TUNNEL] = "tunnel",
+    [SERVER_STORE] = "store",
+};
+
+static const char *const format_names[] = {
+    [STORE_FORMAT_MAILDIR] = "maildir",
+    [STORE_FORMAT_SDBOX] = "sdbox",
 };
 
 static const char *const mechanism_names[] = {
@@ -443,6 +449,19 @@ parse_timeout (const ConfigFile *file, const ConfigEntry *entry, ServerSettings 
   return parse_number (file, entry, 1, 24 * 60 * 60, &server->timeout, error);
 }
 
+static gboolean
+parse_store_format (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
+                    GError **error)
+{
+  guint index;
+
+  if (!parse_name (file, entry, entry->name, entry->value, format_names,
+                   G_N_ELEMENTS (format_names), &index, error))
+    return FALSE;
+  server->store_format = index;
+  return TRUE;
+}
+
 /* As the option has it: what it means on the wire, the session will know. */
 static gboolean
 parse_list_reference (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
@@ -457,8 +476,10 @@ enum {
   IN_IMAP = 1 << SERVER_IMAP,
   IN_IMAPS = 1 << SERVER_IMAPS,
   IN_TUNNEL = 1 << SERVER_TUNNEL,
+  IN_STORE = 1 << SERVER_STORE,
   IN_NETWORK = IN_IMAP | IN_IMAPS,
   IN_SERVER = IN_NETWORK | IN_TUNNEL,
+  IN_ANY = IN_SERVER | IN_STORE,
 };
 
 typedef struct {
@@ -469,10 +490,11 @@ typedef struct {
 } Option;
 
 static const Option options[] = {
-    {"type", IN_SERVER, parse_type},
+    {"type", IN_ANY, parse_type},
     {"host", IN_NETWORK, parse_host},
     {"port", IN_NETWORK, parse_port},
     {"command", IN_TUNNEL, parse_command},
+    {"store-format", IN_STORE, parse_store_format},
     {"STARTTLS", IN_IMAP, parse_starttls},
     {"auth", IN_SERVER, parse_auth},
     {"username", IN_SERVER, parse_username},
@@ -491,8 +513,8 @@ static const Option options[] = {
     {"SSL_client_certificate", IN_NETWORK, parse_client_certificate},
     {"proxy", IN_NETWORK, parse_proxy},
     {"compress", IN_SERVER, parse_compress},
-    {"timeout", IN_SERVER, parse_timeout},
-    {"list-reference", IN_SERVER, parse_list_reference},
+    {"timeout", IN_ANY, parse_timeout},
+    {"list-reference", IN_ANY, parse_list_reference},
     {"database", 0, NULL},
     {"poll", 0, NULL},
     {"list-mailbox", 0, NULL},
@@ -611,7 +633,11 @@ account_options_apply (const ConfigFile *file, ServerSettings *server, GError **
     type = config_section_entry (defaults, "type");
   if (type != NULL && !parse_type (file, type, server, error))
     return FALSE;
-  if (server->type == SERVER_TUNNEL)
+  if (server->type == SERVER_STORE && server->side != SIDE_LOCAL)
+    return config_file_error (file, type->line, error,
+                              "type = store is for [local] alone: the mail of [%s] is on a server",
+                              side_name (server->side));
+  if (!server_type_is_network (server->type))
     g_clear_pointer (&server->host, g_free);
   if (!apply_section (file, defaults, server, error) || !apply_section (file, own, server, error))
     return FALSE;

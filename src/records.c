@@ -77,6 +77,7 @@ server_settings_copy (const ServerSettings *server)
   *copy = *server;
   copy->host = g_strdup (server->host);
   copy->command = g_strdup (server->command);
+  copy->store_folder = g_strdup (server->store_folder);
   copy->auth = g_array_copy (server->auth);
   copy->username = g_strdup (server->username);
   copy->password = g_strdup (server->password);
@@ -103,6 +104,7 @@ server_settings_free (ServerSettings *server)
   free_secret (server->proxy);
   g_free (server->host);
   g_free (server->command);
+  g_free (server->store_folder);
   g_array_unref (server->auth);
   g_free (server->username);
   g_free (server->cipher_list);
@@ -123,7 +125,7 @@ server_settings_lacks_password (const ServerSettings *server)
 
   for (guint i = 0; i < server->auth->len; i++)
     needed = needed || g_array_index (server->auth, AuthMechanism, i) != AUTH_EXTERNAL;
-  return needed && server->type != SERVER_TUNNEL && server->username != NULL &&
+  return needed && server_type_is_network (server->type) && server->username != NULL &&
          server->password == NULL && server->password_command == NULL;
 }
 
@@ -136,6 +138,8 @@ server_settings_describe (const ServerSettings *server)
 
   if (server->type == SERVER_TUNNEL)
     return g_strconcat ("tunnel ", server->command, NULL);
+  if (server->type == SERVER_STORE)
+    return g_strconcat ("store ", server->store_folder, NULL);
   if (server->username != NULL)
     g_string_append_printf (text, "%s@", server->username);
   g_string_append_printf (text, is_ipv6 ? "[%s]" : "%s", server->host);

@@ -35,7 +35,21 @@ typedef enum {
   SERVER_IMAP,   /* plain TCP, by default with STARTTLS */
   SERVER_IMAPS,  /* TLS from the first byte */
   SERVER_TUNNEL, /* a command that speaks IMAP on its standard input and output */
+  SERVER_STORE,  /* mail that is kept here: Dovecot's imap over a tunnel, imap/local-store.h */
 } ServerType;
+
+/* True for what is reached through the network, and has host and port. */
+static inline gboolean
+server_type_is_network (ServerType type)
+{
+  return type == SERVER_IMAP || type == SERVER_IMAPS;
+}
+
+/* How a local store keeps mail. */
+typedef enum {
+  STORE_FORMAT_MAILDIR,
+  STORE_FORMAT_SDBOX,
+} StoreFormat;
 
 typedef enum {
   AUTH_PLAIN,
@@ -66,9 +80,11 @@ typedef struct {
 typedef struct {
   Side side;
   ServerType type;
-  char *host;             /* not for SERVER_TUNNEL */
-  guint16 port;           /* not for SERVER_TUNNEL */
-  char *command;          /* SERVER_TUNNEL: run by /bin/sh -c */
+  char *host;         /* of the network types */
+  guint16 port;       /* of the network types */
+  char *command;      /* SERVER_TUNNEL: run by /bin/sh -c */
+  char *store_folder; /* SERVER_STORE: absolute; the mail is in "mail" below it */
+  StoreFormat store_format;
   gboolean starttls;      /* SERVER_IMAP: upgrade, or give up */
   GArray *auth;           /* AuthMechanism, most preferred first */
   gboolean auth_chosen;   /* by the configuration, which so may allow a password in clear text */
@@ -102,8 +118,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ServerSettings, server_settings_free)
 /* Whether a login may need a password that the configuration does not know how to get. */
 gboolean server_settings_lacks_password (const ServerSettings *server);
 
-/* "user@host", "user@host:port" where the port is not the type's own, or "tunnel COMMAND": what a
- * person calls this server. (transfer full) */
+/* "user@host", "user@host:port" where the port is not the type's own, "tunnel COMMAND" or "store
+ * FOLDER": what a person calls this server. (transfer full) */
 char *server_settings_describe (const ServerSettings *server);
 
 G_END_DECLS

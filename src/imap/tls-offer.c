@@ -91,7 +91,7 @@ tls_offer_only (const ServerSettings *const *servers, gsize n)
   g_autofree char *offer = NULL;
 
   for (gsize i = 0; i < n; i++) {
-    if (servers[i]->type == SERVER_TUNNEL ||
+    if (!server_type_is_network (servers[i]->type) ||
         (servers[i]->type == SERVER_IMAP && !servers[i]->starttls))
       continue;
     if (first == NULL)

@@ -5,6 +5,7 @@
 
 #include "errors.h"
 #include "imap/compression.h"
+#include "imap/local-store.h"
 #include "imap/tls.h"
 #include "imap/tunnel.h"
 
@@ -311,8 +312,14 @@ transport_connect_socket (Transport *transport)
 static gboolean
 transport_start_tunnel (Transport *transport, GError **error)
 {
+  g_autofree char *command = transport->server->type == SERVER_STORE
+                                 ? local_store_prepare (transport->server, error)
+                                 : g_strdup (transport->server->command);
+
+  if (command == NULL)
+    return FALSE;
   g_main_context_push_thread_default (transport->context);
-  transport->tunnel = tunnel_start (transport->server->command, transport->pipes, error);
+  transport->tunnel = tunnel_start (command, transport->pipes, error);
   g_main_context_pop_thread_default (transport->context);
   if (transport->tunnel == NULL)
     return FALSE;
@@ -329,7 +336,7 @@ transport_connect (Transport *transport, TransportCallback callback, gpointer da
   g_autoptr (GError) error = NULL;
 
   transport_begin (transport, callback, data);
-  if (server->type == SERVER_TUNNEL) {
+  if (!server_type_is_network (server->type)) {
     transport_start_tunnel (transport, &error);
     transport_end (transport, error);
     return;

@@ -18,9 +18,9 @@ typedef struct _Store Store;
 
 /* Whom the pairs belong to: with other servers than these they are not believed. */
 typedef struct {
-  char *type;     /* "imap" and "imaps" are one and the same here: "imap"; or "tunnel" */
-  char *host;     /* lower case, or the command */
-  guint port;     /* 0 for a tunnel; 143 and 993 are the same */
+  char *type;     /* "imap" and "imaps" are one and the same here: "imap"; or "tunnel", "store" */
+  char *host;     /* lower case; or the command, or the folder */
+  guint port;     /* 0 without a network; 143 and 993 are the same */
   char *username; /* "" for none */
 } StoreIdentity;
 

@@ -8,12 +8,18 @@
 static void
 fill_identity (StoreIdentity *identity, const ServerSettings *server)
 {
-  gboolean tunnel = server->type == SERVER_TUNNEL;
+  if (server_type_is_network (server->type)) {
+    identity->type = g_strdup ("imap");
+    identity->host = g_ascii_strdown (server->host, -1);
+    /* 143 and 993 are two doors of one house. */
+    identity->port = server->port == 993 ? 143 : server->port;
+  } else {
+    gboolean tunnel = server->type == SERVER_TUNNEL;
 
-  identity->type = g_strdup (tunnel ? "tunnel" : "imap");
-  identity->host = tunnel ? g_strdup (server->command) : g_ascii_strdown (server->host, -1);
-  /* 143 and 993 are two doors of one house. */
-  identity->port = tunnel ? 0 : server->port == 993 ? 143 : server->port;
+    identity->type = g_strdup (tunnel ? "tunnel" : "store");
+    identity->host = g_strdup (tunnel ? server->command : server->store_folder);
+    identity->port = 0;
+  }
   identity->username = g_strdup (server->username != NULL ? server->username : "");
   /* Another branch of the tree has other mailboxes. */
   if (server->list_reference != NULL) {

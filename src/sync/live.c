@@ -196,7 +196,7 @@ needs_network (const SyncLive *live)
     const ServerSettings *server = live->config->server[side];
     g_autoptr (GInetAddress) address = NULL;
 
-    if (server->type == SERVER_TUNNEL || g_str_equal (server->host, "localhost"))
+    if (!server_type_is_network (server->type) || g_str_equal (server->host, "localhost"))
       continue;
     address = g_inet_address_new_from_string (server->host);
     if (address == NULL || !g_inet_address_get_is_loopback (address))

@@ -338,5 +338,8 @@ sync_watch_start (SyncWatch *watch, GError **error)
 guint
 sync_watch_poll_interval (const SyncWatch *watch, guint configured)
 {
-  return watch->notifies[SIDE_LOCAL] && watch->notifies[SIDE_REMOTE] ? 0 : configured;
+  /* A mail program that writes into the store's folder itself tells nobody. */
+  gboolean store = watch->engine->config->server[SIDE_LOCAL]->type == SERVER_STORE;
+
+  return watch->notifies[SIDE_LOCAL] && watch->notifies[SIDE_REMOTE] && !store ? 0 : configured;
 }

@@ -9,9 +9,9 @@
 static void
 check_server (const ServerSettings *server)
 {
-  g_assert_true ((server->type == SERVER_TUNNEL) == (server->host == NULL));
+  g_assert_true (!server_type_is_network (server->type) == (server->host == NULL));
   g_assert_true ((server->type == SERVER_TUNNEL) == (server->command != NULL));
-  g_assert_true ((server->type == SERVER_TUNNEL) == (server->port == 0));
+  g_assert_true (!server_type_is_network (server->type) == (server->port == 0));
   g_assert_cmpuint (server->auth->len, >, 0);
   g_assert_cmpuint (server->timeout, >, 0);
   g_assert_true (server->password == NULL || *server->password != '\0');

@@ -59,7 +59,7 @@ static const Fault faults[] = {
      "5: database is the account's, not a server's: it has to stand before the first section"},
     /* values */
     {"type", REMOTE ("type=imps"),
-     "5: type has to be imap, imaps or tunnel, not \"imps\"; did you mean \"imaps\"?"},
+     "5: type has to be imap, imaps, tunnel or store, not \"imps\"; did you mean \"imaps\"?"},
     {"boolean", REMOTE ("SSL_verify_trusted_peer=YSE"),
      "5: SSL_verify_trusted_peer has to be YES or NO, not \"YSE\"; did you mean \"YES\"?"},
     {"boolean-on", REMOTE ("SSL_verify_trusted_peer=on"),
@@ -166,10 +166,14 @@ static const Fault faults[] = {
     {"tunnel-without-command", "[remote]\n[local]\ntype=tunnel\n",
      "2: [local] is a tunnel and needs a command"},
     {"two-tunnels", "[local]\ntype=tunnel\ncommand=a\n[remote]\ntype=tunnel\ncommand=b\n",
-     " both servers are tunnels, so the database cannot be named after a host: "
+     " neither server has a host, so the database cannot be named after one: "
      "\"database=NAME.db\" is needed before the first section"},
     {"same-server", "[local]\nhost=a\n[remote]\nhost=A\nport=993\n",
      "3: [remote] is the same server and user as [local]"},
+    {"remote-store", "[local]\nhost=a\n[remote]\ntype=store\n",
+     "4: type = store is for [local] alone: the mail of [remote] is on a server"},
+    {"user-of-a-store", "[local]\ntype=store\nusername=me\n[remote]\nhost=a\n",
+     "3: username makes no sense for type store"},
     {"same-server-other-door", "host=a\n[local]\ntype=imap\n[remote]\n",
      "4: [remote] is the same server and user as [local]"},
     {"same-tunnel", "type=tunnel\ncommand=a\ndatabase=x\n[local]\n[remote]\n",
@@ -310,6 +314,11 @@ static const Value values[] = {
      "type=1 host=localhost port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) ciphers=(null) pins=2:" SHA256 "0:00112233445566778899aabbccddeeff verify=1 "
      "ca=(null) timeout=60"},
+    {"store", "[local]\ntype=store\nstore-format=SDBOX\n[remote]\nhost=a\n",
+     "type=3 host=(null) port=0 command=(null) starttls=1 auth=BbAaPL user=(null) "
+     "password=(null) " NO_TLS " timeout=60",
+     "type=1 host=a port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
+     "password=(null) " NO_TLS " timeout=60"},
     {"ipv6", REMOTE ("host=[::1]"), TUNNEL,
      "type=1 host=::1 port=993 command=(null) starttls=1 auth=BbAaPL user=(null) "
      "password=(null) " NO_TLS " timeout=60"},
@@ -652,9 +661,11 @@ test_example_shows_every_option_and_is_right (void)
       "password-command",
       "poll",
       "proxy",
+      "store-format",
   };
-  /* STARTTLS is for another type, and files are not on every machine. */
-  static const char *const elsewhere[] = {"STARTTLS", "SSL_CAfile", "SSL_client_certificate", NULL};
+  /* Some are for other types, and files are not on every machine. */
+  static const char *const elsewhere[] = {"STARTTLS", "store-format", "SSL_CAfile",
+                                          "SSL_client_certificate", NULL};
   g_autofree char *text = NULL;
   g_autoptr (GString) all = NULL;
   g_autoptr (AccountConfig) config = NULL;
