@@ -12,6 +12,7 @@ typedef enum {
   OPTION_CONFIG,
   OPTION_ONESHOT,
   OPTION_REPAIR,
+  OPTION_DRY_RUN,
   OPTION_RESOLVE,
   OPTION_QUIET,
   OPTION_DEBUG,
@@ -36,6 +37,9 @@ static const Option options_table[] = {
     [OPTION_REPAIR] = {"repair", 0, NULL,
                        N_ ("compare both servers with the database completely,\n"
                            "list what is wrong and repair it; then exit")},
+    [OPTION_DRY_RUN] = {"dry-run", 0, NULL,
+                        N_ ("say what would be synchronized, and change nothing, neither\n"
+                            "on the servers nor in the database; then exit")},
     [OPTION_RESOLVE] = {"resolve", 0, N_ ("ID:CHOICE"),
                         N_ ("decide about a conflict that was told with its number,\n"
                             "for example 12:apply, 12:restore, 12:retry, 12:dismiss;\n"
@@ -132,6 +136,11 @@ apply (Options *options, OptionId id, const char *value)
     break;
   case OPTION_REPAIR:
     options->request.mode = SYNC_REPAIR; /* ends by itself too */
+    break;
+  case OPTION_DRY_RUN:
+    options->request.dry_run = TRUE;
+    if (options->request.mode == SYNC_STAY)
+      options->request.mode = SYNC_ONESHOT;
     break;
   case OPTION_RESOLVE:
     add_resolution (options, value);

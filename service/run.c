@@ -32,7 +32,8 @@ run_accounts (const char *const *paths, GPtrArray *configs, const SyncRequest *r
   g_autoptr (Service) service = NULL;
   SyncResult others = SYNC_RESULT_OK, ours;
 
-  if (request->mode != SYNC_STAY)
+  /* A dry run is about a copy of the database, which whoever has it cannot make. */
+  if (request->mode != SYNC_STAY && !request->dry_run)
     others = handover_try (configs, request);
   if (configs->len == 0)
     return others;

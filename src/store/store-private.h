@@ -17,6 +17,7 @@ typedef struct _StoreLock StoreLock;
 struct _Store {
   char *file;
   StoreLock *lock;
+  char *scratch; /* folder of a copy, which goes with it; or NULL */
   sqlite3 *db;
   GHashTable *queries; /* const char * (static SQL), StoreQuery */
   GHashTable *counts;  /* mailbox (gint64), pairs (guint64): counting a million takes its time */
@@ -89,6 +90,11 @@ gboolean store_file_rename (const char *from, const char *to, GError **error);
 void store_set_errno (GError **error, const char *file, const char *what, int errnum);
 void store_set_error (GError **error, const char *file, sqlite3 *db, int rc);
 void store_set_damaged (GError **error, const char *file, const char *why);
+
+/* --- store-copy.c --- */
+
+/* Removes @folder, where a copy was. */
+void store_copy_remove (const char *folder);
 
 /* --- store-lock.c --- */
 

@@ -267,6 +267,9 @@ store_close (Store *store)
   g_hash_table_unref (store->queries);
   sqlite3_close (store->db);
   store_lock_release (store->lock);
+  if (store->scratch != NULL)
+    store_copy_remove (store->scratch);
+  g_free (store->scratch);
   g_hash_table_unref (store->counts);
   flag_table_free (store->flags);
   g_byte_array_unref (store->saved_flags);

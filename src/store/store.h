@@ -30,6 +30,11 @@ typedef struct {
  * such a file untouched. */
 Store *store_open (const char *path, const StoreIdentity identity[N_SIDES], GError **error);
 void store_close (Store *store);
+
+/* The same on a copy that is private and goes with store_close(): whatever is written, @path and
+ * its folder stay as they are. A database that does not exist yet is an empty copy. @path is locked
+ * while it is read. */
+Store *store_open_copy (const char *path, const StoreIdentity identity[N_SIDES], GError **error);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Store, store_close)
 
 /* The account's distinct flag lists, numbered as in the database. New lists are saved with the

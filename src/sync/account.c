@@ -431,6 +431,8 @@ sync_account_new (const AccountConfig *config, const SyncRequest *request,
   account->live = sync_live_new (account_config_copy (config), account->context, request->mode,
                                  request->mailboxes, &funcs, account);
   sync_live_set_resolutions (account->live, request->resolutions);
+  if (request->dry_run)
+    sync_live_set_dry_run (account->live);
   return account;
 }
 

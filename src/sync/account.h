@@ -26,6 +26,8 @@ typedef struct {
                        NULL: each subscribed mailbox */
   char **resolutions; /* NULL-terminated, "ID:CHOICE" of open conflicts, written down before the
                          pass; or NULL. Not with SYNC_STAY. */
+  gboolean dry_run;   /* print what a pass would do, and write nothing on a server or in the
+                         database; not with SYNC_STAY */
   gboolean trace;     /* the traffic of all sessions as debug messages, without literals and
                          credentials */
 } SyncRequest;

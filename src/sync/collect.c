@@ -120,6 +120,14 @@ is_selectable (GHashTable *nodes[N_SIDES], const char *name)
   return TRUE;
 }
 
+/* A dry run has not created, renamed or deleted what is on one side alone: that was told. */
+static gboolean
+is_pending (const SyncEngine *engine, GHashTable *nodes[N_SIDES], const char *name)
+{
+  return engine->dry_run && (find_node (nodes[SIDE_LOCAL], name) == NULL ||
+                             find_node (nodes[SIDE_REMOTE], name) == NULL);
+}
+
 static void
 warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
 {
@@ -174,7 +182,7 @@ sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *
     SyncMailbox *mailbox;
 
     if (!one->side[SIDE_LOCAL].listed || !one->side[SIDE_REMOTE].listed ||
-        !is_selectable (nodes, one->name) ||
+        !is_selectable (nodes, one->name) || is_pending (engine, nodes, one->name) ||
         !sync_choice_includes (choice, one->name, subscribed)) {
       store_mailbox_free (one);
       continue;
@@ -184,7 +192,8 @@ sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *
     if (!mailbox->failed && !judge (engine, mailbox, nodes, with_intents, error))
       return FALSE;
   }
-  warn_about_unknown (engine, mailboxes);
+  if (!engine->dry_run)
+    warn_about_unknown (engine, mailboxes);
   return TRUE;
 }
 

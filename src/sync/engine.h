@@ -82,6 +82,7 @@ struct _SyncEngine {
   gboolean stopping;
   gboolean interrupted; /* this run is to end: a pause, sleep, no network */
   gboolean repair;
+  gboolean dry_run;     /* nothing is done, but told on standard output: sync/dry-run.h */
   gboolean full_check;  /* compare everything, once in a while */
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */

@@ -29,14 +29,15 @@ fill_identity (StoreIdentity *identity, const ServerSettings *server)
 }
 
 Store *
-sync_live_open_store (const AccountConfig *config, GError **error)
+sync_live_open_store (const AccountConfig *config, gboolean copy, GError **error)
 {
   StoreIdentity identity[N_SIDES];
   Store *store;
 
   for (Side side = 0; side < N_SIDES; side++)
     fill_identity (&identity[side], config->server[side]);
-  store = store_open (config->database, identity, error);
+  store = copy ? store_open_copy (config->database, identity, error)
+               : store_open (config->database, identity, error);
   for (Side side = 0; side < N_SIDES; side++) {
     g_free (identity[side].type);
     g_free (identity[side].host);

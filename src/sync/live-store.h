@@ -13,7 +13,8 @@ typedef struct {
   guint held;
 } SyncLiveCounts;
 
-Store *sync_live_open_store (const AccountConfig *config, GError **error);
+/* @copy: see store_open_copy(). */
+Store *sync_live_open_store (const AccountConfig *config, gboolean copy, GError **error);
 gboolean sync_live_count (Store *store, SyncLiveCounts *counts, GError **error);
 
 /* TRUE: paused; @until as sync_account_pause(). */

@@ -688,7 +688,7 @@ sync_live_run (SyncLive *live)
   g_autoptr (GError) error = NULL;
   SyncResult result;
 
-  engine->store = sync_live_open_store (live->config, &error);
+  engine->store = sync_live_open_store (live->config, engine->dry_run, &error);
   if (engine->store == NULL) {
     fail_early (live, g_steal_pointer (&error));
     return result_of (live->error);
@@ -751,6 +751,12 @@ sync_live_set_resolutions (SyncLive *live, char **resolutions)
 {
   g_strfreev (live->resolutions);
   live->resolutions = g_strdupv (resolutions);
+}
+
+void
+sync_live_set_dry_run (SyncLive *live)
+{
+  live->engine.dry_run = TRUE;
 }
 
 void

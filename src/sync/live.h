@@ -32,6 +32,9 @@ void sync_live_free (SyncLive *live);
 /* "ID:CHOICE", to be chosen before anything else; NULL for none. */
 void sync_live_set_resolutions (SyncLive *live, char **resolutions);
 
+/* Before it runs, and not one that stays: a pass that only says what it would do. */
+void sync_live_set_dry_run (SyncLive *live);
+
 /* Until it is done or stopped. */
 SyncResult sync_live_run (SyncLive *live);
 

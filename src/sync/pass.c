@@ -8,6 +8,7 @@
 #include "sync/collect.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
+#include "sync/dry-run.h"
 #include "sync/figures.h"
 #include "sync/gather.h"
 #include "sync/tree-run.h"
@@ -158,6 +159,12 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
       continue;
     mailbox->figures.matched += mailbox->plan->pairs->len;
     sync_conflict_tell_plan (engine, mailbox);
+    if (engine->dry_run) {
+      sync_dry_run_count (mailbox);
+      mailbox->dirty = FALSE;
+      engine->incomplete |= mailbox->plan->waiting;
+      continue;
+    }
     count_planned (mailbox);
     if (!sync_commit_plan (engine, mailbox))
       break;
@@ -249,7 +256,10 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
     ok = FALSE;
   }
   engine->seconds = (double)(g_get_monotonic_time () - start) / G_USEC_PER_SEC;
-  sync_figures_tell (engine, marked);
+  if (!engine->dry_run)
+    sync_figures_tell (engine, marked);
+  else if (ok)
+    sync_dry_run_tell (engine);
   return ok;
 }
 

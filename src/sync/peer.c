@@ -339,7 +339,11 @@ on_selected (ImapSession *session, const ImapResponse *tagged, const GError *err
     imap_session_close (session);
     return;
   }
-  selection->read_only = tagged->code.type == IMAP_CODE_READ_ONLY;
+  /* EXAMINE tells neither what is really read-only nor which flags a SELECT would offer. */
+  if (peer->engine->dry_run)
+    selection->has_permanentflags = FALSE;
+  else
+    selection->read_only = tagged->code.type == IMAP_CODE_READ_ONLY;
   complete_mask (selection);
 }
 
@@ -354,7 +358,7 @@ sync_peer_select (SyncPeer *peer, SyncWait *wait, SyncMailbox *mailbox, guint32 
                   guint64 highestmodseq, const SyncSelectionFuncs *funcs, gpointer data)
 {
   SyncSelection *selection = g_rc_box_new0 (SyncSelection);
-  ImapCommand *command = imap_command_new ("SELECT");
+  ImapCommand *command = imap_command_new (peer->engine->dry_run ? "EXAMINE" : "SELECT");
 
   selection->peer = peer;
   selection->mailbox = mailbox;

@@ -6,6 +6,7 @@
 #include "sync/apply.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
+#include "sync/dry-run.h"
 #include "sync/figures.h"
 #include "sync/list.h"
 #include "sync/tree-answer.h"
@@ -570,6 +571,23 @@ do_actions (TreeRun *run, GError **error)
   return sync_wait (&wait, error);
 }
 
+/* The same in a dry run: it is told, and everything that builds on it is left out. */
+static void
+tell_actions (TreeRun *run)
+{
+  for (guint i = 0; i < run->plan->actions->len; i++) {
+    TreeAction *action = g_ptr_array_index (run->plan->actions, i);
+    const Side side = action->kind == TREE_CREATE ? side_other (action->side) : action->side;
+    const TreeNode *node = find_node (run->trees[side], action->name);
+
+    if (!is_server_action (action))
+      continue;
+    if (!is_void (run, action) && !action->temporary)
+      sync_dry_run_tell_action (run->engine, action, node != NULL ? node->messages : 0);
+    g_ptr_array_add (run->failed, action);
+  }
+}
+
 /* --- saving it ------------------------------------------------------------------------------- */
 
 static gboolean
@@ -667,7 +685,12 @@ sync_tree_run (SyncEngine *engine, SyncChoice *choice, GPtrArray *trees[N_SIDES]
     tell_unusable (&run);
     tell_conflicts (&run);
     leave_out_unselected (&run);
-    ok = write_intents (&run) && do_actions (&run, error) && save (&run);
+    if (engine->dry_run) {
+      tell_actions (&run);
+      ok = save (&run);
+    } else {
+      ok = write_intents (&run) && do_actions (&run, error) && save (&run);
+    }
     if (ok && sync_choice_is_whole (choice))
       sync_conflict_sweep_names (engine, run.named);
   }
