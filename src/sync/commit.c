@@ -6,15 +6,16 @@
 #define MAX_PENDING 1000                            /* records in one transaction */
 #define MAX_AGE     (200 * G_TIME_SPAN_MILLISECOND) /* how long a confirmation may wait for others */
 
+/* By its address: an argument may be read before the one beside it has set it. */
 static gboolean
-check (SyncEngine *engine, gboolean ok, GError *error)
+check (SyncEngine *engine, gboolean ok, GError **error)
 {
   if (ok)
     return TRUE;
   if (engine->fatal == NULL)
-    engine->fatal = error;
+    engine->fatal = g_steal_pointer (error);
   else
-    g_clear_error (&error);
+    g_clear_error (error);
   store_rollback (engine->store);
   engine->commit_pending = 0;
   return FALSE;
@@ -30,7 +31,7 @@ begin (SyncEngine *engine)
   if (engine->commit_pending++ > 0)
     return TRUE;
   engine->commit_since = g_get_monotonic_time ();
-  return check (engine, store_begin (engine->store, &error), error);
+  return check (engine, store_begin (engine->store, &error), &error);
 }
 
 gboolean
@@ -41,7 +42,7 @@ sync_commit_flush (SyncEngine *engine)
   if (engine->commit_pending == 0)
     return engine->fatal == NULL;
   engine->commit_pending = 0;
-  return check (engine, store_commit (engine->store, &error), error);
+  return check (engine, store_commit (engine->store, &error), &error);
 }
 
 void
@@ -58,7 +59,7 @@ sync_commit_pair (SyncEngine *engine, SyncMailbox *mailbox, const StorePair *pai
   GError *error = NULL;
 
   if (begin (engine))
-    check (engine, store_pairs_insert (engine->store, mailbox->saved->id, pair, 1, &error), error);
+    check (engine, store_pairs_insert (engine->store, mailbox->saved->id, pair, 1, &error), &error);
   sync_commit_maybe_flush (engine);
 }
 
@@ -71,7 +72,7 @@ sync_commit_forget (SyncEngine *engine, SyncMailbox *mailbox, const StorePair *p
     check (engine,
            store_pair_delete (engine->store, mailbox->saved->id, SIDE_LOCAL, pair->uid[SIDE_LOCAL],
                               &error),
-           error);
+           &error);
   sync_commit_maybe_flush (engine);
 }
 
@@ -84,7 +85,7 @@ sync_commit_flags (SyncEngine *engine, SyncMailbox *mailbox, guint32 local_uid, 
     check (engine,
            store_pair_set_flags (engine->store, mailbox->saved->id, SIDE_LOCAL, local_uid, flags,
                                  &error),
-           error);
+           &error);
   sync_commit_maybe_flush (engine);
 }
 
@@ -94,7 +95,7 @@ sync_commit_hold (SyncEngine *engine, StoreHold *hold)
   GError *error = NULL;
 
   if (begin (engine))
-    check (engine, store_hold_save (engine->store, hold, &error), error);
+    check (engine, store_hold_save (engine->store, hold, &error), &error);
 }
 
 void
@@ -104,7 +105,7 @@ sync_commit_refused_flags (SyncEngine *engine, SyncMailbox *mailbox, Side side, 
 
   if (begin (engine))
     check (engine, store_set_refused_flags (engine->store, mailbox->saved->id, side, flags, &error),
-           error);
+           &error);
 }
 
 void
@@ -113,7 +114,7 @@ sync_commit_conflict (SyncEngine *engine, StoreConflict *conflict)
   GError *error = NULL;
 
   if (begin (engine))
-    check (engine, store_conflict_save (engine->store, conflict, &error), error);
+    check (engine, store_conflict_save (engine->store, conflict, &error), &error);
 }
 
 gboolean
@@ -121,7 +122,7 @@ sync_commit_drop_hold (SyncEngine *engine, gint64 id)
 {
   GError *error = NULL;
 
-  return begin (engine) && check (engine, store_hold_delete (engine->store, id, &error), error);
+  return begin (engine) && check (engine, store_hold_delete (engine->store, id, &error), &error);
 }
 
 gboolean
@@ -129,7 +130,8 @@ sync_commit_drop_conflict (SyncEngine *engine, gint64 id)
 {
   GError *error = NULL;
 
-  return begin (engine) && check (engine, store_conflict_delete (engine->store, id, &error), error);
+  return begin (engine) &&
+         check (engine, store_conflict_delete (engine->store, id, &error), &error);
 }
 
 /* --- the plan -------------------------------------------------------------------------------- */
@@ -309,7 +311,7 @@ sync_commit_plan (SyncEngine *engine, SyncMailbox *mailbox)
   if (!sync_plan_has_effect (plan) && !plan->reset && plan->pairs->len == 0 &&
       plan->forget->len == 0 && plan->flags->len == 0)
     return TRUE;
-  return begin (engine) && check (engine, write_plan (engine, mailbox, &error), error);
+  return begin (engine) && check (engine, write_plan (engine, mailbox, &error), &error);
 }
 
 static gboolean
@@ -338,5 +340,5 @@ sync_commit_settled (SyncEngine *engine, SyncMailbox *mailbox, gboolean save_num
   GError *error = NULL;
 
   if (begin (engine))
-    check (engine, write_settled (engine, mailbox, save_numbers, &error), error);
+    check (engine, write_settled (engine, mailbox, save_numbers, &error), &error);
 }

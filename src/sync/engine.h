@@ -95,8 +95,9 @@ struct _SyncEngine {
   gpointer progress_data;
   gint64 progress_posted; /* monotonic */
   const char *phase_posted;
-  double seconds;      /* of the last run */
-  gboolean incomplete; /* something could not be synchronized */
+  double seconds;          /* of the last run */
+  gboolean incomplete;     /* something could not be synchronized */
+  gboolean short_of_space; /* it was told in this run */
   void (*conflict) (SyncEngine *engine, const StoreConflict *conflict, gpointer data);
   void (*resolved) (SyncEngine *engine, gint64 id, gpointer data);
   gpointer conflict_data;

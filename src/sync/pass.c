@@ -11,6 +11,7 @@
 #include "sync/dry-run.h"
 #include "sync/figures.h"
 #include "sync/gather.h"
+#include "sync/space.h"
 #include "sync/tree-run.h"
 
 #define MAX_ROUNDS 5
@@ -157,6 +158,7 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
 
     if (mailbox->failed)
       continue;
+    sync_space_hold_back (engine, mailbox);
     mailbox->figures.matched += mailbox->plan->pairs->len;
     sync_conflict_tell_plan (engine, mailbox);
     if (engine->dry_run) {
@@ -243,6 +245,7 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
 
   memset (&engine->figures, 0, sizeof engine->figures);
   engine->incomplete = FALSE;
+  engine->short_of_space = FALSE;
   engine->messages_done = engine->messages_total = 0;
   engine->bytes_done = engine->bytes_total = 0;
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);

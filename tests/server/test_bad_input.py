@@ -174,6 +174,15 @@ class BadDatabase(_Bad):
             self.account.database.with_name(self.account.database.name + suffix).unlink(missing_ok=True)
         self.fails(CONFIG, self.account.database.name)
 
+    def test_another_accounts_database(self):
+        "the database of another account is refused in words, and nothing happens"
+        self.sync()
+        self.before, state = self.fingerprints(), self.account.database_state()
+        self.account.remote["username"] = self.user + "-other"
+        self.account.write()
+        self.fails(CONFIG, self.account.database.name, "belongs to", self.user + "-other")
+        self.assertEqual(self.account.database_state(), state)
+
     def test_unwritable_database(self):
         "a database that cannot be written is refused before anything is sent"
         self.account.options["database"] = "/proc/imapsync.db" if place.ROOT else "/imapsync.db"
