@@ -12,6 +12,7 @@ typedef enum {
   OPTION_CONFIG,
   OPTION_ONESHOT,
   OPTION_REPAIR,
+  OPTION_CHECK,
   OPTION_DRY_RUN,
   OPTION_RESOLVE,
   OPTION_QUIET,
@@ -37,6 +38,9 @@ static const Option options_table[] = {
     [OPTION_REPAIR] = {"repair", 0, NULL,
                        N_ ("compare both servers with the database completely,\n"
                            "list what is wrong and repair it; then exit")},
+    [OPTION_CHECK] = {"check", 0, NULL,
+                      N_ ("say who both servers are, whether they can be synchronized and\n"
+                          "what they hold, and change nothing; then exit")},
     [OPTION_DRY_RUN] = {"dry-run", 0, NULL,
                         N_ ("say what would be synchronized, and change nothing, neither\n"
                             "on the servers nor in the database; then exit")},
@@ -136,6 +140,9 @@ apply (Options *options, OptionId id, const char *value)
     break;
   case OPTION_REPAIR:
     options->request.mode = SYNC_REPAIR; /* ends by itself too */
+    break;
+  case OPTION_CHECK:
+    options->check = TRUE;
     break;
   case OPTION_DRY_RUN:
     options->request.dry_run = TRUE;
@@ -271,7 +278,12 @@ append_option (GString *help, const Option *option)
     const char *left = i == 0 ? names : "";
     int blanks = 19 - (int)g_utf8_strlen (left, -1); /* printf would count bytes */
 
-    g_string_append_printf (help, "  %s%*s%s\n", left, MAX (blanks, 1), "", lines[i]);
+    if (blanks < 1) {
+      g_string_append_printf (help, "  %s\n", left);
+      blanks = 19;
+      left = "";
+    }
+    g_string_append_printf (help, "  %s%*s%s\n", left, blanks, "", lines[i]);
   }
 }
 

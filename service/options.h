@@ -11,6 +11,7 @@ typedef struct {
   GPtrArray *configs; /* file names as given, NULL-terminated */
   SyncRequest request;
   LogLevel level;
+  gboolean check; /* look at the servers, and that is all */
   gboolean help;
   gboolean version;
 } Options;

@@ -3,6 +3,7 @@
 
 #include "run.h"
 
+#include "check.h"
 #include "handover.h"
 #include "log.h"
 #include "options.h"
@@ -98,5 +99,7 @@ run (int argc, const char *const *argv)
   }
   log_show_accounts (configs->len > 1);
   sync_accounts_agree (configs);
+  if (options->check)
+    return check_accounts (configs, options->request.trace);
   return run_accounts ((const char *const *)options->configs->pdata, configs, &options->request);
 }

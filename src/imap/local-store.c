@@ -160,6 +160,23 @@ write_configuration (const ServerSettings *server, const char *path, GError **er
   return FALSE;
 }
 
+gboolean
+local_store_check (const ServerSettings *server, gboolean *exists, GError **error)
+{
+  g_autofree char *program = NULL;
+  g_autofree char *path = g_build_filename (server->store_folder, "dovecot.conf", NULL);
+
+  *exists = g_file_test (path, G_FILE_TEST_EXISTS);
+  if (geteuid () == 0) {
+    g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
+                         "type = store does not work as root, as Dovecot opens no mail of root's: "
+                         "run imapsync as the user whose mail it is");
+    return FALSE;
+  }
+  program = local_store_program (error);
+  return program != NULL && check_folder_name (server, error) && check_format (server, error);
+}
+
 char *
 local_store_prepare (const ServerSettings *server, GError **error)
 {
@@ -170,15 +187,12 @@ local_store_prepare (const ServerSettings *server, GError **error)
   g_autofree char *home = NULL;
   g_autofree char *quoted_program = NULL;
   g_autofree char *quoted_path = NULL;
+  gboolean exists;
 
-  if (geteuid () == 0) {
-    g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
-                         "type = store does not work as root, as Dovecot opens no mail of root's: "
-                         "run imapsync as the user whose mail it is");
+  if (!local_store_check (server, &exists, error))
     return NULL;
-  }
   program = local_store_program (error);
-  if (program == NULL || !check_folder_name (server, error) || !check_format (server, error))
+  if (program == NULL)
     return NULL;
   if (g_mkdir_with_parents (mail, 0700) != 0) {
     fail_errno (server->store_folder, errno, error);

@@ -17,6 +17,10 @@ G_BEGIN_DECLS
  * full) */
 char *local_store_program (GError **error);
 
+/* Whether all is there that a store needs, which is made by local_store_prepare(); *@exists: it was
+ * made. Writes nothing. */
+gboolean local_store_check (const ServerSettings *server, gboolean *exists, GError **error);
+
 /* Makes the folders (0700) and writes dovecot.conf where it is not what it has to be. Returns the
  * shell command that speaks IMAP for @server (type SERVER_STORE). Errors are IMAPSYNC_ERROR_CONFIG
  * or _DISK_FULL. (transfer full) */

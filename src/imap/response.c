@@ -297,6 +297,10 @@ build_status_item (ImapScanner *scanner, const ImapNode *name, const ImapNode *v
     return imap_build_number (scanner, value, "HIGHESTMODSEQ", 0, IMAP_MODSEQ_MAX,
                               &status->highestmodseq);
   }
+  if (imap_node_is (scanner, name, "SIZE")) {
+    status->items |= IMAP_STATUS_SIZE;
+    return imap_build_number (scanner, value, "SIZE", 0, G_MAXINT64, &status->size);
+  }
   if (imap_node_is (scanner, name, "MAILBOXID") && value->type == IMAP_NODE_LIST) {
     status->items |= IMAP_STATUS_MAILBOXID;
     status->mailboxid = imap_build_id (scanner, value);

@@ -107,6 +107,7 @@ typedef enum {
   IMAP_STATUS_HIGHESTMODSEQ = 1 << 3,
   IMAP_STATUS_UNSEEN = 1 << 4,
   IMAP_STATUS_MAILBOXID = 1 << 5,
+  IMAP_STATUS_SIZE = 1 << 6, /* RFC 8438 */
 } ImapStatusItems;
 
 typedef struct {
@@ -117,6 +118,7 @@ typedef struct {
   guint32 uidvalidity;
   guint32 unseen;
   guint64 highestmodseq;
+  guint64 size; /* bytes of all messages */
   const char *mailboxid;
 } ImapStatus;
 

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define MAX_FOREIGN_TEXT 300
+#define MAX_FOREIGN_TEXT    300
+#define MAX_CAPABILITY_TEXT 4000
 
 typedef struct {
   const char *word;
@@ -63,7 +64,10 @@ login_set_capabilities (ImapSession *session, const char *const *words, gsize n_
 
   session->auth_offered = 0;
   g_string_truncate (session->auth_names, 0);
+  g_string_truncate (session->capability_words, 0);
   for (gsize i = 0; i < n_words; i++) {
+    if (session->capability_words->len < MAX_CAPABILITY_TEXT)
+      g_string_append_printf (session->capability_words, "%s%.80s", i > 0 ? " " : "", words[i]);
     if (g_ascii_strncasecmp (words[i], "AUTH=", 5) == 0)
       add_mechanism (session, words[i] + 5);
     else if (g_ascii_strncasecmp (words[i], "APPENDLIMIT", 11) == 0)
@@ -212,10 +216,23 @@ login_check (ImapSession *session)
 static void login_authenticate (ImapSession *session);
 static void login_starttls (ImapSession *session);
 
+/* For people who want to see it; the policy was checked by the handshake. */
+static void
+note_tls (ImapSession *session)
+{
+  GTlsConnection *tls = transport_tls (session->transport);
+
+  if (tls == NULL || session->certificate != NULL)
+    return;
+  g_set_object (&session->certificate, g_tls_connection_get_peer_certificate (tls));
+  session->tls_version = g_tls_connection_get_protocol_version (tls);
+}
+
 /* The three places that need the capabilities, each before or after asking for them. */
 static void
 login_go_on (ImapSession *session)
 {
+  note_tls (session);
   if (session->login == LOGIN_AUTHENTICATED)
     login_check (session);
   else if (session->server->type == SERVER_IMAP && session->server->starttls &&

@@ -113,6 +113,9 @@ struct _ImapSession {
   gboolean capabilities_known; /* since the last STARTTLS or authentication */
   guint auth_offered;          /* bits of AuthMechanism */
   GString *auth_names;         /* all mechanisms, for people */
+  GString *capability_words;   /* all that the server said last, as it said them */
+  GTlsCertificate *certificate;
+  GTlsProtocolVersion tls_version;
 
   LoginState login;
   const char *stage; /* what is overdue when the timer fires before READY */

@@ -260,6 +260,7 @@ imap_session_new (const ServerSettings *server, const ImapReceiver *receiver,
   session->receiver_data = receiver_data;
   session->output = output_new ();
   session->auth_names = g_string_new (NULL);
+  session->capability_words = g_string_new (NULL);
   session->tags = g_hash_table_new (NULL, NULL);
   session->appends = g_ptr_array_new ();
   g_queue_init (&session->waiting);
@@ -310,6 +311,8 @@ session_free (ImapSession *session)
   g_clear_pointer (&session->password_command, password_command_free);
   g_clear_pointer (&session->password, imap_auth_wipe);
   g_string_free (session->auth_names, TRUE);
+  g_string_free (session->capability_words, TRUE);
+  g_clear_object (&session->certificate);
   output_free (session->output);
   g_free (session->buffer);
   g_free (session->bye);
@@ -422,6 +425,19 @@ const GError *
 imap_session_error (ImapSession *session)
 {
   return session->error;
+}
+
+const char *
+imap_session_capability_words (ImapSession *session)
+{
+  return session->capability_words->str;
+}
+
+GTlsCertificate *
+imap_session_certificate (ImapSession *session, GTlsProtocolVersion *version)
+{
+  *version = session->tls_version;
+  return session->certificate;
 }
 
 Side

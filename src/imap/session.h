@@ -102,6 +102,13 @@ const GError *imap_session_error (ImapSession *session);
 Side imap_session_side (ImapSession *session);
 gboolean imap_session_has (ImapSession *session, ImapCapability capability);
 
+/* What the server said it can do, separated by spaces; "" before it did. */
+const char *imap_session_capability_words (ImapSession *session);
+
+/* The certificate that the server showed, and the version of TLS; NULL without TLS. Stays after the
+ * end. */
+GTlsCertificate *imap_session_certificate (ImapSession *session, GTlsProtocolVersion *version);
+
 /* Queues @command (transfer full). @completion may be NULL. @destroy is called on @data afterwards,
  * in every case. */
 void imap_session_queue (ImapSession *session, ImapCommand *command, ImapCompletion completion,

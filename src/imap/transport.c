@@ -369,6 +369,12 @@ transport_is_encrypted (const Transport *transport)
   return G_IS_TLS_CONNECTION (transport->stream);
 }
 
+GTlsConnection *
+transport_tls (const Transport *transport)
+{
+  return transport_is_encrypted (transport) ? G_TLS_CONNECTION (transport->stream) : NULL;
+}
+
 gboolean
 transport_is_private (Transport *transport)
 {

@@ -30,6 +30,9 @@ void transport_starttls (Transport *transport, TransportCallback callback, gpoin
 
 gboolean transport_is_encrypted (const Transport *transport);
 
+/* NULL where there is no TLS (yet). */
+GTlsConnection *transport_tls (const Transport *transport);
+
 /* Nobody else can read along: TLS, a tunnel, or this very machine. */
 gboolean transport_is_private (Transport *transport);
 
