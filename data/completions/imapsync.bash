@@ -1,0 +1,36 @@
+# bash completion for imapsync                              -*- shell-script -*-
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+_imapsync()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local folder=${XDG_CONFIG_HOME:-~/.config} name
+    local options="--config --oneshot --repair --check --dry-run --resolve --quiet --debug --help
+        --version"
+
+    COMPREPLY=()
+    # "--config=x" comes in three words
+    if [[ $cur == "=" ]]; then
+        cur=
+    elif [[ $prev == "=" && $COMP_CWORD -ge 2 ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+    --config)
+        for name in "$folder"/imapsync/*.conf; do
+            [[ -e $name ]] && COMPREPLY+=($(compgen -W "${name#"$folder"/}" -- "$cur"))
+        done
+        COMPREPLY+=($(compgen -f -- "$cur"))
+        return
+        ;;
+    --resolve)
+        return
+        ;;
+    esac
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$options -1 -q -h" -- "$cur"))
+    fi
+}
+
+complete -F _imapsync imapsync
+complete -W "--help --version" imapsync-applet
