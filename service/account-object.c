@@ -52,6 +52,7 @@ account_figures (const SyncReport *report)
   add_count (&figures, "bytes", report->bytes);
   g_variant_builder_add (&figures, "{sv}", "seconds", g_variant_new_double (report->seconds));
   g_variant_builder_add (&figures, "{sv}", "problems", g_variant_new_uint64 (report->problems));
+  g_variant_builder_add (&figures, "{sv}", "new-mail", g_variant_new_uint64 (report->new_mail));
   return g_variant_builder_end (&figures);
 }
 
@@ -371,10 +372,11 @@ account_object_changed (AccountObject *object, const SyncSnapshot *snapshot)
   g_object_set (object->iface, "status", sync_status_name (snapshot->status), "error-code",
                 snapshot->error_code != NULL ? snapshot->error_code : "", "error-message", message,
                 "last-sync", (guint64)MAX (snapshot->last_sync, 0), "progress",
-                MIN (snapshot->progress, 100), "paused-until",
+                MIN (snapshot->progress, 100), "remaining", snapshot->remaining, "paused-until",
                 (guint64)MAX (snapshot->paused_until, 0), "next-try",
                 (guint64)MAX (snapshot->next_try, 0), "mailboxes", snapshot->mailboxes, "messages",
-                snapshot->messages, "conflicts", snapshot->conflicts, "held", snapshot->held, NULL);
+                snapshot->messages, "conflicts", snapshot->conflicts, "held", snapshot->held,
+                "waiting", snapshot->waiting, NULL);
   pace_changed (object->pace);
 }
 

@@ -62,23 +62,23 @@ network_is_here (const ServerSettings *server)
   return address != NULL && g_inet_address_get_is_loopback (address);
 }
 
-/* One question: whether each server that is not here can be reached. */
+/* One question: how each server that is not here can be reached. */
 typedef struct {
   NetworkAnswer answer;
   gpointer data;
   GCancellable *cancellable;
   guint asked;
-  gboolean available;
+  SyncNetwork worst;
 } Question;
 
 static void
-answer_part (Question *question, gboolean available)
+answer_part (Question *question, SyncNetwork network)
 {
-  question->available = question->available && available;
+  question->worst = MIN (question->worst, network);
   if (--question->asked > 0)
     return;
   if (!g_cancellable_is_cancelled (question->cancellable))
-    question->answer (question->available, question->data);
+    question->answer (question->worst, question->data);
   g_object_unref (question->cancellable);
   g_free (question);
 }
@@ -86,14 +86,27 @@ answer_part (Question *question, gboolean available)
 static gboolean
 on_answered (gpointer data)
 {
-  answer_part (data, TRUE);
+  answer_part (data, SYNC_NETWORK_FULL);
   return G_SOURCE_REMOVE;
+}
+
+/* What it costs, where it leads anywhere. */
+static SyncNetwork
+network_there (GNetworkMonitor *monitor)
+{
+  if (g_network_monitor_get_connectivity (monitor) == G_NETWORK_CONNECTIVITY_PORTAL)
+    return SYNC_NETWORK_PORTAL;
+  return g_network_monitor_get_network_metered (monitor) ? SYNC_NETWORK_METERED : SYNC_NETWORK_FULL;
 }
 
 static void
 on_reached (GObject *source, GAsyncResult *result, gpointer data)
 {
-  answer_part (data, g_network_monitor_can_reach_finish (G_NETWORK_MONITOR (source), result, NULL));
+  GNetworkMonitor *monitor = G_NETWORK_MONITOR (source);
+
+  answer_part (data, g_network_monitor_can_reach_finish (monitor, result, NULL)
+                         ? network_there (monitor)
+                         : SYNC_NETWORK_NONE);
 }
 
 /* "Available" means a default route. A network of one's own without one may do for this server. */
@@ -105,9 +118,9 @@ ask_for_server (Network *self, const ServerSettings *server, Question *question)
   if (network_is_here (server))
     return;
   question->asked++;
-  if (g_network_monitor_get_connectivity (self->monitor) == G_NETWORK_CONNECTIVITY_PORTAL)
-    question->available = FALSE;
-  if (g_network_monitor_get_network_available (self->monitor) || !question->available) {
+  question->worst = MIN (question->worst, network_there (self->monitor));
+  if (g_network_monitor_get_network_available (self->monitor) ||
+      question->worst == SYNC_NETWORK_PORTAL) {
     g_idle_add (on_answered, question);
     return;
   }
@@ -122,7 +135,7 @@ network_ask (Network *self, const AccountConfig *config, GCancellable *cancellab
 {
   Question *question = g_new0 (Question, 1);
 
-  *question = (Question){answer, data, g_object_ref (cancellable), 1, TRUE};
+  *question = (Question){answer, data, g_object_ref (cancellable), 1, SYNC_NETWORK_FULL};
   for (Side side = 0; side < N_SIDES; side++)
     ask_for_server (self, config->server[side], question);
   g_idle_add (on_answered, question);

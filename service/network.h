@@ -2,6 +2,7 @@
 #pragma once
 
 #include "account-config.h"
+#include "sync/account.h"
 
 #include <gio/gio.h>
 
@@ -25,11 +26,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Network, network_free)
 /* All sessions are closed: the machine may sleep. It does so by itself after a second, too. */
 void network_ready_to_sleep (Network *network);
 
-typedef void (*NetworkAnswer) (gboolean available, gpointer data);
+typedef void (*NetworkAnswer) (SyncNetwork network, gpointer data);
 
-/* Whether both servers of @config can be reached as far as the machine itself knows; what is on
- * this machine always can. @answer comes once and never from inside, unless @cancellable was
- * cancelled. */
+/* How both servers of @config can be reached as far as the machine itself knows; what is on this
+ * machine always can, without any cost. @answer comes once and never from inside, unless
+ * @cancellable was cancelled. */
 void network_ask (Network *network, const AccountConfig *config, GCancellable *cancellable,
                   NetworkAnswer answer, gpointer data);
 

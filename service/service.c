@@ -235,18 +235,18 @@ on_secret (const char *id, Side side, const char *password, gboolean locked, gpo
 /* --- network and sleep ----------------------------------------------------------------------- */
 
 static void
-on_reachable (gboolean available, gpointer data)
+on_network (SyncNetwork network, gpointer data)
 {
   Member *member = data;
 
   if (member->running)
-    sync_account_network (member->account, available);
+    sync_account_network (member->account, network);
 }
 
 static void
 ask_network (Member *member)
 {
-  network_ask (member->service->network, member->config, member->cancellable, on_reachable, member);
+  network_ask (member->service->network, member->config, member->cancellable, on_network, member);
 }
 
 static void

@@ -30,6 +30,8 @@ account_config_copy (const AccountConfig *config)
   copy->id = g_strdup (config->id);
   copy->database = g_strdup (config->database);
   copy->poll = config->poll;
+  copy->metered = config->metered;
+  copy->notify_new_mail = config->notify_new_mail;
   copy->list_mailbox = g_strdupv (config->list_mailbox);
   copy->select = config->select;
   copy->ignore_mailbox =
@@ -165,6 +167,23 @@ find_database (const ConfigFile *file, const AccountConfig *config, GError **err
   return g_steal_pointer (&path);
 }
 
+static gboolean
+parse_session (const ConfigFile *file, AccountConfig *config, GError **error)
+{
+  static const char *const metered[] = {
+      [ACCOUNT_METERED_FULL] = "full",
+      [ACCOUNT_METERED_LIGHT] = "light",
+      [ACCOUNT_METERED_PAUSE] = "pause",
+  };
+  guint chosen = config->metered;
+
+  if (!account_options_name (file, "metered", metered, G_N_ELEMENTS (metered), &chosen, error) ||
+      !account_options_boolean (file, "notify-new-mail", &config->notify_new_mail, error))
+    return FALSE;
+  config->metered = chosen;
+  return TRUE;
+}
+
 static AccountConfig *
 account_config_from_file (const ConfigFile *file, GError **error)
 {
@@ -174,7 +193,7 @@ account_config_from_file (const ConfigFile *file, GError **error)
     return NULL;
   config->poll = DEFAULT_POLL;
   if (!account_options_number (file, "poll", 1, 24 * 60 * 60, &config->poll, error) ||
-      !account_selection_parse (file, config, error))
+      !parse_session (file, config, error) || !account_selection_parse (file, config, error))
     return NULL;
   for (guint side = 0; side < N_SIDES; side++) {
     config->server[side] = load_server (file, side, error);

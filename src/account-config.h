@@ -13,6 +13,13 @@ typedef enum {
   ACCOUNT_SELECT_RECURSIVEMATCH = 1 << 2, /* and what is above it */
 } AccountSelect;
 
+/* What is done while the network counts bytes. */
+typedef enum {
+  ACCOUNT_METERED_FULL,
+  ACCOUNT_METERED_LIGHT, /* large messages wait */
+  ACCOUNT_METERED_PAUSE,
+} AccountMetered;
+
 /* One account: what its configuration file says, with every default filled in. */
 typedef struct {
   char *path; /* the file it was read from, absolute */
@@ -20,6 +27,8 @@ typedef struct {
                  and D-Bus */
   char *database; /* absolute path */
   guint poll;     /* seconds between polls where a server can push nothing */
+  AccountMetered metered;
+  gboolean notify_new_mail; /* new mail is counted for whoever shows it */
   /* Which mailboxes are synchronized. */
   char **list_mailbox;    /* patterns with * and %, MAILBOX_NAME_SEPARATOR for \x00; NULL: all */
   guint select;           /* AccountSelect, or-ed */

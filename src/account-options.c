@@ -517,6 +517,8 @@ static const Option options[] = {
     {"list-reference", IN_ANY, parse_list_reference},
     {"database", 0, NULL},
     {"poll", 0, NULL},
+    {"metered", 0, NULL},
+    {"notify-new-mail", 0, NULL},
     {"list-mailbox", 0, NULL},
     {"list-select-opts", 0, NULL},
     {"ignore-mailbox", 0, NULL},
@@ -655,4 +657,22 @@ account_options_number (const ConfigFile *file, const char *name, guint smallest
   const ConfigEntry *entry = config_section_entry (config_file_section (file, ""), name);
 
   return entry == NULL || parse_number (file, entry, smallest, largest, number, error);
+}
+
+gboolean
+account_options_name (const ConfigFile *file, const char *name, const char *const *names, gsize n,
+                      guint *index, GError **error)
+{
+  const ConfigEntry *entry = config_section_entry (config_file_section (file, ""), name);
+
+  return entry == NULL ||
+         parse_name (file, entry, entry->name, entry->value, names, n, index, error);
+}
+
+gboolean
+account_options_boolean (const ConfigFile *file, const char *name, gboolean *value, GError **error)
+{
+  const ConfigEntry *entry = config_section_entry (config_file_section (file, ""), name);
+
+  return entry == NULL || parse_boolean (file, entry, value, error);
 }

@@ -20,6 +20,12 @@ gboolean account_options_apply (const ConfigFile *file, ServerSettings *server, 
 gboolean account_options_number (const ConfigFile *file, const char *name, guint smallest,
                                  guint largest, guint *number, GError **error);
 
+/* The same for one of @names, whose index it is, and for YES or NO. */
+gboolean account_options_name (const ConfigFile *file, const char *name, const char *const *names,
+                               gsize n, guint *index, GError **error);
+gboolean
+account_options_boolean (const ConfigFile *file, const char *name, gboolean *value, GError **error);
+
 /* @value as an absolute path: "~/" is the home folder, relative ones start from @base. */
 char *account_options_path (const char *value, const char *base);
 

@@ -19,6 +19,7 @@ typedef enum {
   IMAPSYNC_ERROR_REFUSED,     /* nothing listens, or the connection ended */
   IMAPSYNC_ERROR_TIMEOUT,     /* the server is silent */
   IMAPSYNC_ERROR_PORTAL,      /* a captive portal is in the way */
+  IMAPSYNC_ERROR_METERED,     /* the network is, and the configuration says to wait */
   IMAPSYNC_ERROR_CAPABILITY,  /* the server lacks an extension that is needed */
   IMAPSYNC_ERROR_PROTOCOL,    /* the server said something that makes no sense */
   IMAPSYNC_ERROR_COMMAND,     /* a tagged NO: reach MAILBOX or MESSAGE, by the caller's knowledge */

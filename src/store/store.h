@@ -153,6 +153,7 @@ typedef enum {
   STORE_HOLD_UNSTABLE = 5,   /* planned three times in one run */
   STORE_HOLD_CUT = 7,        /* the connection ended while it was copied: attempts times */
   STORE_HOLD_MAILBOX = 6,    /* the mailbox as a whole (uid 0): reason says why */
+  STORE_HOLD_METERED = 8,    /* too large for a metered network */
 } StoreHoldKind;
 
 typedef struct {

@@ -271,7 +271,8 @@ typedef struct {
   SyncAccount *account;
   CommandKind kind;
   char **mailboxes;
-  gboolean flag; /* repair, available, sleeping, locked */
+  gboolean flag; /* repair, sleeping, locked */
+  SyncNetwork network;
   gint64 until;
   Side side;
   char *text; /* password, choice */
@@ -333,7 +334,7 @@ execute (gpointer data)
     sync_live_resume (live);
     break;
   case COMMAND_NETWORK:
-    sync_live_network (live, command->flag);
+    sync_live_network (live, command->network);
     break;
   case COMMAND_SLEEP:
     sync_live_sleep (live, command->flag);
@@ -479,11 +480,11 @@ sync_account_resume (SyncAccount *account)
 }
 
 void
-sync_account_network (SyncAccount *account, gboolean available)
+sync_account_network (SyncAccount *account, SyncNetwork network)
 {
   Command *command = command_new (account, COMMAND_NETWORK);
 
-  command->flag = available;
+  command->network = network;
   send (command);
 }
 

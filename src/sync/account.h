@@ -73,12 +73,14 @@ typedef struct {
   const char *error_message;
   gint64 last_sync;    /* seconds since 1970, 0: never */
   guint progress;      /* percent */
+  guint64 remaining;   /* messages that the running pass has still to copy */
   gint64 paused_until; /* seconds since 1970; 0: not paused, or until Resume */
   gint64 next_try;     /* seconds since 1970; 0: none is planned */
   guint mailboxes;     /* that are synchronized */
   guint64 messages;    /* pairs in the database */
   guint conflicts;     /* open */
-  guint held;
+  guint held;          /* refused by one side */
+  guint waiting;       /* for a network that is not metered */
 } SyncSnapshot;
 
 /* What one pass did: the figures of SyncFinished. Everything is counted by the side where the
@@ -92,6 +94,7 @@ typedef struct {
   guint64 bytes[N_SIDES];
   double seconds;
   guint64 problems;
+  guint64 new_mail; /* unread messages that came to the remote server; 0 unless it is asked for */
 } SyncReport;
 
 /* One open conflict. Strings are valid during the call. */
@@ -160,10 +163,19 @@ void sync_account_sync (SyncAccount *account, const char *const *mailboxes, gboo
 /* Finishes the command in flight, closes the connections; kept in the database. @until: seconds
  * since 1970, 0: until _resume(). */
 void sync_account_pause (SyncAccount *account, gint64 until);
+/* Also where it waits because the network is metered: it goes on until there is another one. */
 void sync_account_resume (SyncAccount *account);
 
-/* The network came or changed: try now. @available FALSE: it is gone, do not try. */
-void sync_account_network (SyncAccount *account, gboolean available);
+/* What there is between this machine and the servers of an account; from worst to best. */
+typedef enum {
+  SYNC_NETWORK_NONE,    /* nothing is tried */
+  SYNC_NETWORK_PORTAL,  /* likewise: a captive portal wants a login first */
+  SYNC_NETWORK_METERED, /* the configuration says what is done */
+  SYNC_NETWORK_FULL,
+} SyncNetwork;
+
+/* It came or changed. An account whose servers are both on this machine does not care. */
+void sync_account_network (SyncAccount *account, SyncNetwork network);
 /* The machine is about to sleep (TRUE), or woke up (FALSE). */
 void sync_account_sleep (SyncAccount *account, gboolean sleeping);
 

@@ -36,6 +36,16 @@ numbers_differ (const SyncMailbox *mailbox, Side side, const TreeNode *node, gui
          node->highestmodseq != saved->side[side].highestmodseq || node->messages != expected;
 }
 
+static gboolean
+is_due (const SyncEngine *engine, const StoreHold *hold, gint64 now)
+{
+  if (hold->uid == 0)
+    return FALSE;
+  if (hold->kind == STORE_HOLD_METERED)
+    return !engine->light;
+  return engine->repair || (hold->retry_at != 0 && hold->retry_at <= now);
+}
+
 gboolean
 sync_collect_holds (SyncEngine *engine, SyncMailbox *mailbox, guint64 held[N_SIDES], GError **error)
 {
@@ -51,7 +61,7 @@ sync_collect_holds (SyncEngine *engine, SyncMailbox *mailbox, guint64 held[N_SID
 
     if (hold->uid != 0 && hold->kind != STORE_HOLD_FLAGS && hold->kind != STORE_HOLD_EXPUNGE)
       held[hold->side]++;
-    if (hold->uid == 0 || (!engine->repair && (hold->retry_at == 0 || hold->retry_at > now))) {
+    if (!is_due (engine, hold, now)) {
       i++;
       continue;
     }

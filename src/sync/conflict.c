@@ -4,6 +4,7 @@
 #include "sync/conflict.h"
 
 #include "sync/commit.h"
+#include "sync/describe.h"
 
 #define MAX_STRIKES 3
 
@@ -50,12 +51,14 @@ sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
     if (!is_same_subject (known, &conflict))
       continue;
     /* Told already, perhaps even answered: R8 and the answer both want it left as it is. */
-    if (g_strcmp0 (known->details, details) == 0)
+    if (known->details != NULL && g_str_has_prefix (known->details, details))
       return known->id;
     conflict.choice = known->choice;
   }
   sync_commit_conflict (engine, &conflict);
-  if (engine->conflict != NULL && engine->fatal == NULL)
+  if (sync_describe_is_late (kind))
+    g_array_append_val (engine->untold, conflict.id);
+  else if (engine->conflict != NULL && engine->fatal == NULL)
     engine->conflict (engine, &conflict, engine->conflict_data);
   return conflict.id;
 }

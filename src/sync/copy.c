@@ -5,6 +5,7 @@
 
 #include "sync/commit.h"
 #include "sync/conflict.h"
+#include "sync/figures.h"
 #include "sync/gather.h"
 
 /* How it flows.
@@ -298,6 +299,8 @@ on_appended (ImapSession *session, const ImapResponse *tagged, const GError *err
 
     batch->mailbox->figures.copied[target]++;
     batch->mailbox->figures.bytes[target] += message->size;
+    batch->mailbox->figures.new_mail +=
+        sync_figures_is_new_mail (copier->engine, batch->mailbox, target, message) ? 1 : 0;
     copier->engine->messages_done++;
     sync_note_sent (copier->engine, batch->mailbox, target, message->flags);
     if (uids == NULL)

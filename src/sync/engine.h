@@ -31,6 +31,7 @@ typedef struct {
   guint64 expunged[N_SIDES];
   guint64 bytes[N_SIDES]; /* of message bodies copied there */
   guint64 matched;        /* pairs found by identity */
+  guint64 new_mail;       /* unread messages that are new on the remote server, where it is asked */
   guint64 problems;       /* conflicts and refusals */
 } SyncFigures;
 
@@ -83,6 +84,7 @@ struct _SyncEngine {
   gboolean interrupted; /* this run is to end: a pause, sleep, no network */
   gboolean repair;
   gboolean dry_run;     /* nothing is done, but told on standard output: sync/dry-run.h */
+  gboolean light;       /* the network is metered: large messages wait */
   gboolean full_check;  /* compare everything, once in a while */
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */
@@ -101,6 +103,7 @@ struct _SyncEngine {
   void (*conflict) (SyncEngine *engine, const StoreConflict *conflict, gpointer data);
   void (*resolved) (SyncEngine *engine, gint64 id, gpointer data);
   gpointer conflict_data;
+  GArray *untold; /* gint64: conflicts that @conflict is still to be called for; see describe.h */
   const char *phase;
   guint64 messages_total, messages_done;
   guint64 bytes_total, bytes_done;

@@ -13,6 +13,7 @@ sync_figures_add (SyncFigures *sum, const SyncFigures *figures)
     sum->bytes[side] += figures->bytes[side];
   }
   sum->matched += figures->matched;
+  sum->new_mail += figures->new_mail;
   sum->problems += figures->problems;
 }
 
@@ -24,6 +25,25 @@ sync_figures_is_zero (const SyncFigures *figures)
       return FALSE;
   }
   return figures->matched + figures->problems == 0;
+}
+
+/* Below the UIDNEXT that was saved is what waited, was restored, or is of a mailbox that was not
+ * synchronized before: old mail. */
+gboolean
+sync_figures_is_new_mail (SyncEngine *engine, const SyncMailbox *mailbox, Side side,
+                          const SyncMessage *message)
+{
+  static const char *const known[] = {"\\Seen", "\\Draft", "\\Deleted"};
+  guint32 uidnext = mailbox->saved->side[SIDE_REMOTE].uidnext;
+
+  if (!engine->config->notify_new_mail || side != SIDE_LOCAL || uidnext == 0 ||
+      message->uid < uidnext)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++) {
+    if (flag_table_contains (engine->flags, message->flags, known[i]))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 static void

@@ -57,7 +57,10 @@ sync_live_count (Store *store, SyncLiveCounts *counts, GError **error)
       (holds = store_holds (store, 0, error)) == NULL)
     return FALSE;
   counts->conflicts = conflicts->len;
-  counts->held = holds->len;
+  counts->waiting = 0;
+  for (guint i = 0; i < holds->len; i++)
+    counts->waiting += ((StoreHold *)g_ptr_array_index (holds, i))->kind == STORE_HOLD_METERED;
+  counts->held = holds->len - counts->waiting;
   counts->messages = 0;
   for (guint i = 0; i < mailboxes->len; i++) {
     guint64 count;

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 typedef struct {
   guint64 messages; /* pairs */
   guint conflicts;
-  guint held;
+  guint held;    /* but for what */
+  guint waiting; /* for a network that is not metered */
 } SyncLiveCounts;
 
 /* @copy: see store_open_copy(). */

@@ -3,24 +3,16 @@
 
 #include "sync/live.h"
 
-#include "sync/list.h"
+#include "sync/gate.h"
 #include "sync/live-store.h"
 #include "sync/pass.h"
+#include "sync/request.h"
 #include "sync/watch.h"
 
 #define SETTLE_TIME     (30 * G_TIME_SPAN_MILLISECOND)      /* bursts of notices make one pass */
 #define SAFETY_INTERVAL (5 * 60 * G_TIME_SPAN_SECOND)       /* a LIST, in case a notice was lost */
 #define CHECK_INTERVAL  (24 * 60 * 60 * G_TIME_SPAN_SECOND) /* everything compared */
-#define FIRST_DELAY     5                                   /* seconds */
-#define LAST_DELAY      (15 * 60)
 #define PASSWORD_TIME   (60 * G_TIME_SPAN_SECOND)
-
-/* Somebody asked for a pass, and waits. */
-typedef struct {
-  char **mailboxes;
-  gboolean repair;
-  gpointer tag;
-} Request;
 
 struct _SyncLive {
   AccountConfig *config;
@@ -31,16 +23,10 @@ struct _SyncLive {
   gpointer data;
   SyncEngine engine;
   SyncWatch *watch;
-  GPtrArray *requests; /* Request: covered by the next pass that begins */
+  SyncGate gate;
+  GPtrArray *requests; /* SyncPassRequest: covered by the next pass that begins */
   SyncReport report;
 
-  gboolean no_network;
-  gboolean sleeping;
-  gboolean paused;
-  gint64 paused_until; /* seconds since 1970; 0: until it is resumed */
-  gboolean kicked;     /* try now, whatever the back-off or an old refusal says */
-  guint failures;
-  gint64 next_try; /* monotonic; 0: now */
   gint64 last_list, last_check;
   gboolean password_asked[N_SIDES], password_answered[N_SIDES], keyring_locked;
 
@@ -50,15 +36,6 @@ struct _SyncLive {
   guint n_mailboxes;
   SyncLiveCounts counts;
 };
-
-static void
-request_free (gpointer data)
-{
-  Request *request = data;
-
-  g_strfreev (request->mailboxes);
-  g_free (request);
-}
 
 /* --- telling --------------------------------------------------------------------------------- */
 
@@ -70,6 +47,16 @@ percent_of (const SyncEngine *engine)
   guint64 done = engine->bytes_done + engine->messages_done * 4096;
 
   return total > 0 ? (guint)MIN (100, done * 100 / total) : 0;
+}
+
+static guint64
+remaining_of (const SyncLive *live)
+{
+  const SyncEngine *engine = &live->engine;
+
+  return live->status == SYNC_STATUS_SYNCING && engine->messages_done < engine->messages_total
+             ? engine->messages_total - engine->messages_done
+             : 0;
 }
 
 static gint64
@@ -87,16 +74,18 @@ tell (SyncLive *live)
       .error_message = live->error != NULL ? live->error->message : "",
       .last_sync = live->last_sync,
       .progress = live->status == SYNC_STATUS_SYNCING ? percent_of (&live->engine) : 0,
-      .paused_until = live->paused ? live->paused_until : 0,
+      .remaining = remaining_of (live),
+      .paused_until = live->gate.paused ? live->gate.paused_until : 0,
       .mailboxes = live->n_mailboxes,
       .messages = live->counts.messages,
       .conflicts = live->counts.conflicts,
       .held = live->counts.held,
+      .waiting = live->counts.waiting,
   };
 
-  if (live->next_try > 0 && live->status != SYNC_STATUS_SYNCING)
+  if (live->gate.next_try > 0 && live->status != SYNC_STATUS_SYNCING)
     snapshot.next_try =
-        now_seconds () + MAX (0, live->next_try - g_get_monotonic_time ()) / G_USEC_PER_SEC;
+        now_seconds () + MAX (0, live->gate.next_try - g_get_monotonic_time ()) / G_USEC_PER_SEC;
   if (live->funcs.changed != NULL)
     live->funcs.changed (&snapshot, live->data);
 }
@@ -163,7 +152,7 @@ static void
 finish_requests (SyncLive *live, GPtrArray *requests, const GError *error)
 {
   for (guint i = 0; i < requests->len; i++) {
-    const Request *request = g_ptr_array_index (requests, i);
+    const SyncPassRequest *request = g_ptr_array_index (requests, i);
 
     if (request->tag != NULL && live->funcs.done != NULL)
       live->funcs.done (request->tag, &live->report, error, live->data);
@@ -189,35 +178,57 @@ iterate_until (SyncLive *live, gint64 deadline)
     g_source_destroy (timer);
 }
 
-static gboolean
-needs_network (const SyncLive *live)
+static void
+end_pause (SyncLive *live)
 {
-  for (Side side = 0; side < N_SIDES; side++) {
-    const ServerSettings *server = live->config->server[side];
-    g_autoptr (GInetAddress) address = NULL;
-
-    if (!server_type_is_network (server->type) || g_str_equal (server->host, "localhost"))
-      continue;
-    address = g_inet_address_new_from_string (server->host);
-    if (address == NULL || !g_inet_address_get_is_loopback (address))
-      return TRUE;
-  }
-  return FALSE;
+  live->gate.paused = FALSE;
+  live->gate.paused_until = 0;
+  live->gate.kicked = TRUE;
+  sync_live_save_pause (live->engine.store, FALSE, 0);
+  tell (live);
 }
 
-static gboolean
-is_paused (SyncLive *live)
+/* What keeps it from being connected, if anything does. */
+static SyncGateState
+look_at_gate (SyncLive *live)
 {
-  if (live->paused && live->paused_until > 0 && live->paused_until <= now_seconds ())
-    sync_live_resume (live);
-  return live->paused;
+  if (sync_gate_is_overdue (&live->gate))
+    end_pause (live);
+  return sync_gate_state (&live->gate);
 }
 
 static gboolean
 must_disconnect (SyncLive *live)
 {
-  return live->engine.stopping || live->sleeping || is_paused (live) ||
-         (live->no_network && needs_network (live));
+  return live->engine.stopping || look_at_gate (live) != SYNC_GATE_OPEN;
+}
+
+/* The status of an account that waits at its gate, with the reason where it is none of the person's
+ * own doing. */
+static void
+tell_gate (SyncLive *live, SyncGateState state)
+{
+  SyncStatus status = state == SYNC_GATE_PAUSED || state == SYNC_GATE_METERED ? SYNC_STATUS_PAUSED
+                                                                              : SYNC_STATUS_OFFLINE;
+  GError *error = NULL;
+
+  if (state == SYNC_GATE_PORTAL)
+    error = g_error_new_literal (IMAPSYNC_ERROR, IMAPSYNC_ERROR_PORTAL,
+                                 "the network wants a login before it lets anything through");
+  else if (state == SYNC_GATE_METERED)
+    error = g_error_new_literal (IMAPSYNC_ERROR, IMAPSYNC_ERROR_METERED,
+                                 "the network is metered, and the configuration says to wait");
+  if (live->status == status && g_strcmp0 (live->error != NULL ? live->error->message : NULL,
+                                           error != NULL ? error->message : NULL) == 0) {
+    g_clear_error (&error);
+    return;
+  }
+  g_clear_error (&live->error);
+  live->error = error;
+  live->status = status;
+  if (error != NULL)
+    g_message ("%s", error->message);
+  tell (live);
 }
 
 /* What this account has to wait for before it tries; when that may change by itself, @until. */
@@ -225,26 +236,24 @@ static gboolean
 may_connect (SyncLive *live, gint64 *until)
 {
   gint64 now = g_get_monotonic_time ();
+  SyncGateState state;
 
   *until = 0;
   if (live->mode != SYNC_STAY)
     return TRUE;
-  if (is_paused (live)) {
-    set_status (live, SYNC_STATUS_PAUSED);
-    if (live->paused_until > 0)
-      *until = now + (live->paused_until - now_seconds ()) * G_USEC_PER_SEC;
+  state = look_at_gate (live);
+  if (state != SYNC_GATE_OPEN) {
+    tell_gate (live, state);
+    if (live->gate.paused && live->gate.paused_until > 0)
+      *until = now + (live->gate.paused_until - now_seconds ()) * G_USEC_PER_SEC;
     return FALSE;
   }
-  if (live->sleeping || (live->no_network && needs_network (live))) {
-    set_status (live, SYNC_STATUS_OFFLINE);
-    return FALSE;
-  }
-  if (live->kicked)
+  if (live->gate.kicked)
     return TRUE;
   if (live->status == SYNC_STATUS_AUTH_FAILED || live->status == SYNC_STATUS_KEYRING_LOCKED)
     return FALSE;
-  *until = live->next_try;
-  return live->next_try <= now;
+  *until = live->gate.next_try;
+  return live->gate.next_try <= now;
 }
 
 /* FALSE: stopped. */
@@ -255,8 +264,11 @@ wait_until_allowed (SyncLive *live)
 
   while (!live->engine.stopping) {
     if (may_connect (live, &until)) {
-      live->kicked = FALSE;
-      live->next_try = 0;
+      if (g_error_matches (live->error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PORTAL) ||
+          g_error_matches (live->error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_METERED))
+        g_clear_error (&live->error);
+      live->gate.kicked = FALSE;
+      live->gate.next_try = 0;
       return TRUE;
     }
     iterate_until (live, until);
@@ -375,24 +387,6 @@ disconnect_both (SyncLive *live)
 
 /* --- passes ---------------------------------------------------------------------------------- */
 
-/* MAILBOX arguments have the local delimiter, which only the server tells. */
-static gboolean
-parse_mailboxes (SyncLive *live, char **arguments, GStrvBuilder *names, GError **error)
-{
-  char delimiter;
-
-  if (!sync_learn_delimiter (&live->engine, &delimiter, error))
-    return FALSE;
-  for (gsize i = 0; arguments[i] != NULL; i++) {
-    g_autofree char *name = mailbox_name_from_argument (arguments[i], delimiter, error);
-
-    if (name == NULL)
-      return FALSE;
-    g_strv_builder_add (names, name);
-  }
-  return TRUE;
-}
-
 static void
 fill_report (SyncLive *live, gboolean ok)
 {
@@ -408,6 +402,7 @@ fill_report (SyncLive *live, gboolean ok)
     live->report.bytes[side] = figures->bytes[side];
   }
   live->report.problems = figures->problems;
+  live->report.new_mail = figures->new_mail;
   live->report.seconds = engine->seconds;
 }
 
@@ -416,47 +411,10 @@ after_pass (SyncLive *live, gboolean ok)
 {
   fill_report (live, ok);
   recount (live);
-  if (!ok)
-    return;
-  if (!live->engine.incomplete)
+  if (ok && !live->engine.incomplete)
     live->last_sync = now_seconds ();
   if (live->funcs.passed != NULL)
     live->funcs.passed (&live->report, live->data);
-}
-
-/* What is asked for: all, or what the arguments of the program or of all requests name. */
-static gboolean
-requested_names (SyncLive *live, GPtrArray *requests, gboolean everything, char ***names,
-                 GError **error)
-{
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  gboolean all = everything || requests->len == 0;
-
-  *names = NULL;
-  for (guint i = 0; i < requests->len; i++)
-    all |= ((Request *)g_ptr_array_index (requests, i))->mailboxes == NULL;
-  if (all && live->mailboxes == NULL)
-    return TRUE;
-  if (all && !parse_mailboxes (live, live->mailboxes, builder, error))
-    return FALSE;
-  for (guint i = 0; i < requests->len; i++) {
-    const Request *request = g_ptr_array_index (requests, i);
-
-    if (request->mailboxes != NULL && !parse_mailboxes (live, request->mailboxes, builder, error))
-      return FALSE;
-  }
-  *names = g_strv_builder_end (builder);
-  return TRUE;
-}
-
-static gboolean
-wants_repair (const SyncLive *live, GPtrArray *requests)
-{
-  gboolean repair = live->mode == SYNC_REPAIR;
-
-  for (guint i = 0; i < requests->len; i++)
-    repair |= ((Request *)g_ptr_array_index (requests, i))->repair;
-  return repair;
 }
 
 /* A pass with a LIST: over everything, or over what was asked for. */
@@ -470,10 +428,10 @@ run_whole (SyncLive *live, gboolean everything, GError **error)
   GError *failure = NULL;
   gboolean ok;
 
-  live->requests = g_ptr_array_new_with_free_func (request_free);
-  engine->repair = wants_repair (live, requests);
+  live->requests = sync_requests_new ();
+  engine->repair = live->mode == SYNC_REPAIR || sync_requests_want_repair (requests);
   engine->full_check = live->last_check > 0 && now - live->last_check > CHECK_INTERVAL;
-  ok = requested_names (live, requests, everything, &names, &failure) &&
+  ok = sync_requests_names (engine, requests, everything, live->mailboxes, &names, &failure) &&
        sync_run (engine, (const char *const *)names, &failure);
   after_pass (live, ok);
   if (ok && live->watch != NULL)
@@ -548,7 +506,7 @@ follow (SyncLive *live, GError **error)
   set_status (live, SYNC_STATUS_SYNCING);
   if (!run_whole (live, live->requests->len == 0, error))
     return FALSE;
-  live->failures = 0;
+  live->gate.failures = 0;
   g_clear_error (&live->error);
   while (!must_disconnect (live)) {
     if (!rest (live, error))
@@ -586,16 +544,6 @@ result_of (const GError *error)
 }
 
 static void
-plan_next_try (SyncLive *live)
-{
-  guint delay = MIN (LAST_DELAY, FIRST_DELAY << MIN (live->failures, 10));
-
-  live->failures++;
-  live->next_try =
-      g_get_monotonic_time () + (gint64)(delay * g_random_double_range (0.7, 1.3) * G_USEC_PER_SEC);
-}
-
-static void
 take_failure (SyncLive *live, GError *error)
 {
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
@@ -612,7 +560,7 @@ take_failure (SyncLive *live, GError *error)
   else
     live->status = imapsync_error_is_transient (error) ? SYNC_STATUS_OFFLINE : SYNC_STATUS_ERROR;
   if (live->status == SYNC_STATUS_OFFLINE || live->status == SYNC_STATUS_ERROR)
-    plan_next_try (live);
+    sync_gate_delay (&live->gate);
   g_warning ("%s", error->message);
   tell (live);
 }
@@ -681,6 +629,37 @@ fail_early (SyncLive *live, GError *error)
   tell (live);
 }
 
+/* Until there is room for it, where somebody stays to see that. FALSE without an error: stopped. */
+static gboolean
+open_store (SyncLive *live, GError **error)
+{
+  SyncEngine *engine = &live->engine;
+  gboolean paused = live->gate.paused;
+
+  while ((engine->store = sync_live_open_store (live->config, engine->dry_run, error)) == NULL) {
+    if (live->mode != SYNC_STAY ||
+        !g_error_matches (*error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DISK_FULL))
+      return FALSE;
+    take_failure (live, g_steal_pointer (error));
+    while (!engine->stopping && !live->gate.kicked && g_get_monotonic_time () < live->gate.next_try)
+      iterate_until (live, live->gate.next_try);
+    live->gate.kicked = FALSE;
+    if (engine->stopping) {
+      g_clear_error (&live->error);
+      return FALSE;
+    }
+  }
+  engine->flags = store_flags (engine->store);
+  g_clear_error (&live->error);
+  live->status = SYNC_STATUS_CONNECTING;
+  live->gate.next_try = 0;
+  if (live->gate.paused && !paused)
+    sync_live_save_pause (engine->store, TRUE, live->gate.paused_until);
+  else
+    live->gate.paused = sync_live_load_pause (engine->store, &live->gate.paused_until);
+  return TRUE;
+}
+
 SyncResult
 sync_live_run (SyncLive *live)
 {
@@ -688,17 +667,11 @@ sync_live_run (SyncLive *live)
   g_autoptr (GError) error = NULL;
   SyncResult result;
 
-  engine->store = sync_live_open_store (live->config, engine->dry_run, &error);
-  if (engine->store == NULL) {
-    fail_early (live, g_steal_pointer (&error));
-    return result_of (live->error);
-  }
-  engine->flags = store_flags (engine->store);
-  live->paused = sync_live_load_pause (engine->store, &live->paused_until);
-  if (!take_resolutions (live, &error)) {
-    fail_early (live, g_steal_pointer (&error));
+  if (!open_store (live, &error) || !take_resolutions (live, &error)) {
+    if (error != NULL)
+      fail_early (live, g_steal_pointer (&error));
     g_clear_pointer (&engine->store, store_close);
-    return result_of (live->error);
+    return live->error != NULL ? result_of (live->error) : SYNC_RESULT_OK;
   }
   recount (live);
   result = live->mode == SYNC_STAY ? run_on (live) : run_once (live);
@@ -721,8 +694,9 @@ sync_live_new (AccountConfig *config, GMainContext *context, SyncMode mode, char
   live->mailboxes = mailboxes != NULL && mailboxes[0] != NULL ? g_strdupv (mailboxes) : NULL;
   live->funcs = *funcs;
   live->data = data;
-  live->requests = g_ptr_array_new_with_free_func (request_free);
+  live->requests = sync_requests_new ();
   live->status = SYNC_STATUS_CONNECTING;
+  sync_gate_init (&live->gate, config);
   live->engine.config = config;
   live->engine.context = context;
   live->engine.progress = on_progress;
@@ -730,6 +704,7 @@ sync_live_new (AccountConfig *config, GMainContext *context, SyncMode mode, char
   live->engine.conflict = on_conflict;
   live->engine.resolved = on_resolved;
   live->engine.conflict_data = live;
+  live->engine.untold = g_array_new (FALSE, FALSE, sizeof (gint64));
   return live;
 }
 
@@ -739,6 +714,7 @@ sync_live_free (SyncLive *live)
   if (live == NULL)
     return;
   g_ptr_array_unref (live->requests);
+  g_array_unref (live->engine.untold);
   g_clear_error (&live->error);
   g_strfreev (live->mailboxes);
   g_strfreev (live->resolutions);
@@ -768,18 +744,15 @@ sync_live_stop (SyncLive *live)
 void
 sync_live_sync (SyncLive *live, char **mailboxes, gboolean repair, gpointer request)
 {
-  Request *entry = g_new0 (Request, 1);
+  SyncGateState state = sync_gate_state (&live->gate);
 
-  entry->mailboxes = mailboxes;
-  entry->repair = repair;
-  entry->tag = request;
-  g_ptr_array_add (live->requests, entry);
-  live->kicked = TRUE;
-  if (live->paused) {
+  sync_requests_add (live->requests, mailboxes, repair, request);
+  live->gate.kicked = TRUE;
+  if (state == SYNC_GATE_PAUSED || state == SYNC_GATE_METERED) {
     g_autoptr (GError) error = g_error_new (IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG,
                                             "the account %s is paused", live->config->id);
 
-    live->kicked = FALSE;
+    live->gate.kicked = FALSE;
     memset (&live->report, 0, sizeof live->report);
     finish_requests (live, live->requests, error);
   }
@@ -788,8 +761,8 @@ sync_live_sync (SyncLive *live, char **mailboxes, gboolean repair, gpointer requ
 void
 sync_live_pause (SyncLive *live, gint64 until)
 {
-  live->paused = TRUE;
-  live->paused_until = until;
+  live->gate.paused = TRUE;
+  live->gate.paused_until = until;
   sync_live_save_pause (live->engine.store, TRUE, until);
   live->engine.interrupted = TRUE;
   tell (live);
@@ -798,35 +771,40 @@ sync_live_pause (SyncLive *live, gint64 until)
 void
 sync_live_resume (SyncLive *live)
 {
-  if (!live->paused)
-    return;
-  live->paused = FALSE;
-  live->paused_until = 0;
-  live->kicked = TRUE;
-  sync_live_save_pause (live->engine.store, FALSE, 0);
-  tell (live);
+  live->gate.despite = live->gate.network == SYNC_NETWORK_METERED;
+  if (live->gate.paused)
+    end_pause (live);
+  else if (live->status == SYNC_STATUS_PAUSED)
+    live->gate.kicked = TRUE;
 }
 
 void
-sync_live_network (SyncLive *live, gboolean available)
+sync_live_network (SyncLive *live, SyncNetwork network)
 {
-  live->no_network = !available;
-  live->engine.interrupted |= must_disconnect (live);
-  if (available && live->status == SYNC_STATUS_OFFLINE) {
-    live->failures = 0;
-    live->next_try = 0;
+  gboolean light = live->engine.light;
+  gboolean changed = sync_gate_set_network (&live->gate, network);
+
+  live->engine.light = sync_gate_is_light (&live->gate);
+  if (live->gate.paused)
+    return;
+  if (sync_gate_state (&live->gate) != SYNC_GATE_OPEN) {
+    live->engine.interrupted = TRUE;
+    return;
   }
+  if (live->status == SYNC_STATUS_OFFLINE)
+    sync_gate_forget_failures (&live->gate);
+  /* A connection of the old network may be dead and not know it: a LIST finds out. */
+  if (changed)
+    live->last_list = 0;
+  if (light && !live->engine.light && live->counts.waiting > 0)
+    sync_live_sync (live, NULL, FALSE, NULL);
 }
 
 void
 sync_live_sleep (SyncLive *live, gboolean sleeping)
 {
-  live->sleeping = sleeping;
+  sync_gate_set_sleeping (&live->gate, sleeping);
   live->engine.interrupted |= sleeping;
-  if (!sleeping) {
-    live->failures = 0;
-    live->next_try = 0;
-  }
 }
 
 void
@@ -844,7 +822,7 @@ sync_live_set_password (SyncLive *live, Side side, const char *password, gboolea
   server->password = g_strdup (password);
   /* It came unasked for: somebody unlocked the keyring or stored another one. */
   if (live->status == SYNC_STATUS_KEYRING_LOCKED || live->status == SYNC_STATUS_AUTH_FAILED)
-    live->kicked = TRUE;
+    live->gate.kicked = TRUE;
 }
 
 GPtrArray *

@@ -43,7 +43,7 @@ void sync_live_stop (SyncLive *live);
 void sync_live_sync (SyncLive *live, char **mailboxes, gboolean repair, gpointer request);
 void sync_live_pause (SyncLive *live, gint64 until);
 void sync_live_resume (SyncLive *live);
-void sync_live_network (SyncLive *live, gboolean available);
+void sync_live_network (SyncLive *live, SyncNetwork network);
 void sync_live_sleep (SyncLive *live, gboolean sleeping);
 void sync_live_set_password (SyncLive *live, Side side, const char *password, gboolean locked);
 /* (element-type SyncConflictRecord) (transfer full); strings belong to the array's records. */

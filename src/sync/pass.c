@@ -8,9 +8,11 @@
 #include "sync/collect.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
+#include "sync/describe.h"
 #include "sync/dry-run.h"
 #include "sync/figures.h"
 #include "sync/gather.h"
+#include "sync/light.h"
 #include "sync/space.h"
 #include "sync/tree-run.h"
 
@@ -158,6 +160,7 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
 
     if (mailbox->failed)
       continue;
+    sync_light_hold (engine, mailbox);
     sync_space_hold_back (engine, mailbox);
     mailbox->figures.matched += mailbox->plan->pairs->len;
     sync_conflict_tell_plan (engine, mailbox);
@@ -183,6 +186,7 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
   ok = sync_apply (engine, effects, error);
   for (guint i = 0; i < effects->len && ok; i++)
     finish_round (engine, g_ptr_array_index (effects, i));
+  ok = ok && sync_describe_tell (engine, TRUE, error);
   return sync_commit_flush (engine) && ok && sync_check_store (engine, error);
 }
 
@@ -253,6 +257,7 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
   ok = marked ? sync_collect_marked (engine, names, error) && run_rounds (engine, error)
               : run_whole (engine, names, error);
   sync_gather_forget (engine, NULL);
+  ok = sync_describe_tell (engine, ok, ok ? error : NULL) && ok;
   /* What was confirmed before something failed is confirmed. */
   if (!sync_commit_flush (engine) && ok) {
     sync_check_store (engine, error);

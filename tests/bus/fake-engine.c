@@ -96,7 +96,8 @@ sync_account_new (const AccountConfig *config, const SyncRequest *request,
                                      .mailboxes = 3,
                                      .messages = 1234,
                                      .conflicts = 2,
-                                     .held = 1};
+                                     .held = 1,
+                                     .waiting = 4};
   return account;
 }
 
@@ -166,6 +167,7 @@ tick (gpointer data)
   SyncAccount *account = data;
 
   account->snapshot.progress = ++account->ticks / 3;
+  account->snapshot.remaining = 300 - account->ticks;
   tell (account, account->ticks < 300 ? SYNC_STATUS_SYNCING : SYNC_STATUS_WATCHING);
   return account->ticks < 300;
 }
@@ -210,7 +212,8 @@ static const SyncReport figures = {.ok = TRUE,
                                    .expunged = {7, 8},
                                    .bytes = {9, 10},
                                    .seconds = 1.5,
-                                   .problems = 11};
+                                   .problems = 11,
+                                   .new_mail = 12};
 
 typedef struct {
   SyncAccount *account;
@@ -322,9 +325,11 @@ sync_account_resume (SyncAccount *account)
 }
 
 void
-sync_account_network (SyncAccount *account, gboolean available)
+sync_account_network (SyncAccount *account, SyncNetwork network)
 {
-  say (account, "network %d", available);
+  static const char *const names[] = {"none", "portal", "metered", "full"};
+
+  say (account, "network %s", names[network]);
 }
 
 void

@@ -12,7 +12,7 @@ from harness.service import ACCOUNT, NAME, PROPERTIES, ROOT, BusCase, account_pa
 
 FIGURES = {
     "copied-local": 1, "copied-remote": 2, "moved-local": 3, "moved-remote": 4, "flags-local": 5, "flags-remote": 6,
-    "expunged-local": 7, "expunged-remote": 8, "bytes-local": 9, "bytes-remote": 10, "seconds": 1.5, "problems": 11,
+    "expunged-local": 7, "expunged-remote": 8, "bytes-local": 9, "bytes-remote": 10, "seconds": 1.5, "problems": 11, "new-mail": 12,
 }  # fmt: skip
 WORK = account_path("work")
 ERRORS = {
@@ -52,7 +52,7 @@ class Documented(BusCase):
         self.peer.wait_for(WORK, "Status", "watching")
         done = self.tool("busctl", "--user", "introspect", NAME, WORK, ACCOUNT)
         values = {line.split()[0][1:]: line.split()[3] for line in done.stdout.splitlines() if " property " in line}
-        self.assertEqual(len(values), 16, done.stdout + done.stderr)
+        self.assertEqual(len(values), 18, done.stdout + done.stderr)
         self.assertNotIn("-", values.values(), done.stdout)
 
 
@@ -76,8 +76,8 @@ class Account(BusCase):
         self.assertEqual(values, {
             "Id": "work", "Name": "work", "Local": "tunnel x", "Remote": "localhost", "Status": "watching",
             "Database": str(self.home.dir / "data" / "imapsync" / "work.db"), "ErrorCode": "", "ErrorMessage": "",
-            "LastSync": 1600000000, "Progress": 0, "PausedUntil": 0, "NextTry": 0, "Mailboxes": 3, "Messages": 1234,
-            "Conflicts": 2, "Held": 1})  # fmt: skip
+            "LastSync": 1600000000, "Progress": 0, "Remaining": 0, "PausedUntil": 0, "NextTry": 0, "Mailboxes": 3, "Messages": 1234,
+            "Conflicts": 2, "Held": 1, "Waiting": 4})  # fmt: skip
 
     def test_properties_cannot_be_set(self):
         "there is nothing to write"
@@ -207,9 +207,10 @@ class Account(BusCase):
         begun = time.monotonic()
         self.act("progress")
         self.peer.wait_for(WORK, "Status", "syncing")
-        fresh = set()
+        fresh, remaining = set(), []
         while self.peer.get(WORK, "Status") == "syncing":
             fresh.add(self.peer.get(WORK, "Progress"))
+            remaining.append(self.peer.get(WORK, "Remaining"))
         lasted = time.monotonic() - begun
         self.peer.spin(0.6)
         self.assertGreater(lasted, 2.5)
@@ -220,6 +221,8 @@ class Account(BusCase):
         self.assertGreaterEqual(len(heard), 8)
         self.assertEqual(heard[-1][3][1].get("Status"), "watching")
         self.assertEqual(heard[-1][3][1].get("Progress"), 100)
+        self.assertEqual(remaining, sorted(remaining, reverse=True))
+        self.assertGreater(remaining[0], remaining[-1])
         self.assertGreater(len(fresh), 30, "who asks gets the newest value")
         for _, _, _, (interface, changed, invalidated) in heard:
             self.assertEqual((interface, invalidated), (ACCOUNT, []))
@@ -392,7 +395,7 @@ class Root(BusCase):
         account = self.paths[1]
         for command, expected in (
             (f"busctl --user call {NAME} {ROOT} {NAME} Sync", ""),
-            (f"busctl --user --timeout=600 call {NAME} {account} {ACCOUNT} SyncAndWait as 0", 'a{sv} 12 "copied-local" t 1 '),
+            (f"busctl --user --timeout=600 call {NAME} {account} {ACCOUNT} SyncAndWait as 0", 'a{sv} 13 "copied-local" t 1 '),
             (f"busctl --user get-property {NAME} {account} {ACCOUNT} Status", 's "watching"'),
             (f"busctl --user call {NAME} {account} {ACCOUNT} Resolve ts 7 apply", ""),
             (f"busctl --user -j call {NAME} {account} {ACCOUNT} ListConflicts", '{"type":"a(tsstta{sv})","data":[[[7,'),

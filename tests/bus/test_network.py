@@ -14,6 +14,13 @@ MOCK = "org.freedesktop.DBus.Mock"
 ROUTED, HERE = {"host": "imap.example.invalid"}, {"host": "127.0.0.1"}
 
 
+def add_metered(boss):
+    """The template has no such property: 0 is unknown."""
+    from gi.repository import GLib
+
+    boss.call(NM_PATH, "AddProperty", "(ssv)", NM, "Metered", GLib.Variant("u", 0), iface=MOCK, to=NM)
+
+
 class SystemBus(BusCase):
     def setUp(self):
         super().setUp()
@@ -94,33 +101,43 @@ class Network(SystemBus):
     def setUp(self):
         super().setUp()
         self.mock("networkmanager", NM)
+        add_metered(self.boss)
         home = self.make_home()
         self.write(home, "far", remote=ROUTED)
         self.write(home, "here", remote=HERE)
         self.set(*self.CONNECTED)
         self.service = self.start(home)
-        self.wait_for_log(self.service, "far: network 1")
+        self.wait_for_log(self.service, "far: network full")
 
-    def set(self, state, connectivity):
+    def set(self, state, connectivity, metered=2):
         from gi.repository import GLib
 
-        values = {"State": GLib.Variant("u", state), "Connectivity": GLib.Variant("u", connectivity)}
+        values = {"State": GLib.Variant("u", state), "Connectivity": GLib.Variant("u", connectivity),
+                  "Metered": GLib.Variant("u", metered)}  # fmt: skip
         self.boss.call(NM_PATH, "UpdateProperties", "(sa{sv})", NM, values, iface=MOCK, to=NM)
 
     def test_network_lost_and_found(self):
         "an account that needs the network is told when it goes and comes; one on this machine goes on"
         self.set(*self.LOST)
-        self.wait_for_log(self.service, "far: network 0")
-        begun = self.service.err.count("far: network 1")
+        self.wait_for_log(self.service, "far: network none")
+        begun = self.service.err.count("far: network full")
         self.set(*self.CONNECTED)
-        self.wait_for_log(self.service, "far: network 1", count=begun + 1)
-        self.assertNotIn("here: network 0", self.service.err)
+        self.wait_for_log(self.service, "far: network full", count=begun + 1)
+        self.assertNotIn("here: network none", self.service.err)
 
     def test_a_captive_portal_is_no_network(self):
         "behind a captive portal nothing is tried"
         self.set(70, 2)
-        self.wait_for_log(self.service, "far: network 0")
-        self.assertNotIn("here: network 0", self.service.err)
+        self.wait_for_log(self.service, "far: network portal")
+        self.assertNotIn("here: network portal", self.service.err)
+
+    def test_a_metered_network(self):
+        "what a network costs is told to who needs it"
+        self.set(*self.CONNECTED, metered=1)
+        self.wait_for_log(self.service, "far: network metered")
+        self.set(*self.CONNECTED, metered=4)
+        self.wait_for_log(self.service, "far: network full", count=2)
+        self.assertNotIn("here: network metered", self.service.err)
 
     def test_bursts_are_one(self):
         "many changes within a second are one"

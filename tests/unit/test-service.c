@@ -169,7 +169,7 @@ sync_account_resume (SyncAccount *account)
 }
 
 void
-sync_account_network (SyncAccount *account, gboolean available)
+sync_account_network (SyncAccount *account, SyncNetwork network)
 {
 }
 
