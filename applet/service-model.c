@@ -50,6 +50,7 @@ static const struct {
     {"Messages", "t", G_STRUCT_OFFSET (Account, messages)},
     {"Conflicts", "u", G_STRUCT_OFFSET (Account, conflicts)},
     {"Held", "u", G_STRUCT_OFFSET (Account, held)},
+    {"Waiting", "u", G_STRUCT_OFFSET (Account, waiting)},
 };
 
 static void

@@ -253,7 +253,9 @@ account_mood (const Account *account)
   case STATUS_SYNCING:
     return is_waiting (account) ? MOOD_ATTENTION : MOOD_SYNCING;
   case STATUS_WATCHING:
-    return is_waiting (account) ? MOOD_ATTENTION : MOOD_IN_SYNC;
+    if (is_waiting (account))
+      return MOOD_ATTENTION;
+    return account->waiting > 0 ? MOOD_PAUSED : MOOD_IN_SYNC;
   case STATUS_CONNECTING:
     if (account->trouble == STATUS_UNKNOWN)
       return is_waiting (account) ? MOOD_ATTENTION : MOOD_SYNCING;

@@ -72,6 +72,7 @@ typedef struct {
   guint64 messages;
   guint conflicts;
   guint held;
+  guint waiting;           /* large messages, for a network that is not metered */
   GPtrArray *open;         /* Conflict, by id */
   guint64 new_mail;        /* since the person was last told */
   guint64 new_mail_serial; /* how often there was some */

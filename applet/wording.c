@@ -161,21 +161,27 @@ static const char *const bodies[] = {
 };
 
 static Trouble
+find_code (const Account *account, Trouble otherwise)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++) {
+    if (g_str_equal (account->trouble_code, codes[i].code))
+      return codes[i].trouble;
+  }
+  return otherwise;
+}
+
+static Trouble
 find_trouble (const Account *account)
 {
   switch (account->trouble) {
   case STATUS_OFFLINE:
-    return TROUBLE_OFFLINE;
+    return find_code (account, TROUBLE_OFFLINE);
   case STATUS_KEYRING_LOCKED:
     return TROUBLE_KEYRING;
   case STATUS_AUTH_FAILED:
     return TROUBLE_PASSWORD;
   case STATUS_ERROR:
-    for (guint i = 0; i < G_N_ELEMENTS (codes); i++) {
-      if (g_str_equal (account->trouble_code, codes[i].code))
-        return codes[i].trouble;
-    }
-    return TROUBLE_OTHER;
+    return find_code (account, TROUBLE_OTHER);
   case STATUS_UNKNOWN:
     return account->status == STATUS_UNKNOWN ? TROUBLE_OTHER : TROUBLE_NONE;
   case STATUS_CONNECTING:
@@ -228,7 +234,17 @@ static char *
 word_paused (const Account *account, Clock now, gboolean sentence)
 {
   g_autofree char *until = NULL;
+  gulong n = account->waiting;
 
+  if (account->status != STATUS_PAUSED)
+    /* Translators: also follows the name of an account. "metered": one that counts bytes. */
+    return g_strdup_printf (ngettext ("%lu large message waits for a network that is not metered",
+                                      "%lu large messages wait for a network that is not metered",
+                                      n),
+                            n);
+  if (g_str_equal (account->error_code, "metered"))
+    return g_strdup (sentence ? _ ("Paused: the network is metered")
+                              : C_ ("account", "paused, the network is metered"));
   if (account->paused_until == 0)
     return g_strdup (sentence ? _ ("Paused") : C_ ("account", "paused"));
   until = wording_clock ((gint64)account->paused_until, now.wall);
@@ -264,7 +280,7 @@ word_account (const Account *account, Clock now, gboolean lasting)
 
   if (account->last_sync != 0)
     last = moment ((gint64)account->last_sync, now.wall, lasting);
-  if (account->status == STATUS_PAUSED)
+  if (mood == MOOD_PAUSED)
     return word_paused (account, now, FALSE);
   if (account->status == STATUS_CONNECTING && mood != MOOD_OFFLINE)
     return g_strdup (C_ ("account", "connecting…"));
@@ -345,7 +361,11 @@ is_common (const State *state, Mood mood, const Account *worst)
 
     if (mood == MOOD_OFFLINE && find_trouble (account) != TROUBLE_OFFLINE)
       return FALSE;
-    if (mood == MOOD_PAUSED && account->paused_until != worst->paused_until)
+    if (mood == MOOD_PAUSED &&
+        (account->paused_until != worst->paused_until || account->status != worst->status ||
+         !g_str_equal (account->error_code, worst->error_code)))
+      return FALSE;
+    if (mood == MOOD_PAUSED && worst->status != STATUS_PAUSED && account != worst)
       return FALSE;
     if (mood == MOOD_SYNCING && account != worst)
       return FALSE;

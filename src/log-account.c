@@ -16,3 +16,15 @@ log_account_get (void)
 {
   return g_private_get (&account_id);
 }
+
+void
+log_mailbox (const char *domain, GLogLevelFlags level, const char *mailbox, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  g_log_structured (domain, level, LOG_FIELD_MAILBOX, mailbox, "MESSAGE", "%s: %s", mailbox, text);
+}

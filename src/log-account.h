@@ -14,4 +14,18 @@ void log_account_set (const char *id);
 /* What was set in this thread, or NULL. */
 const char *log_account_get (void);
 
+/* Logs "MAILBOX: ..." at @level, with @mailbox (its name for people) as the field IMAPSYNC_MAILBOX,
+ * by which a journal can be searched. Called by the macros. */
+void log_mailbox (const char *domain, GLogLevelFlags level, const char *mailbox, const char *format,
+                  ...) G_GNUC_PRINTF (4, 5);
+
+#define LOG_FIELD_MAILBOX "IMAPSYNC_MAILBOX"
+
+#define log_mailbox_warning(mailbox, ...)                                                          \
+  log_mailbox (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, mailbox, __VA_ARGS__)
+#define log_mailbox_message(mailbox, ...)                                                          \
+  log_mailbox (G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, mailbox, __VA_ARGS__)
+#define log_mailbox_info(mailbox, ...)                                                             \
+  log_mailbox (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, mailbox, __VA_ARGS__)
+
 G_END_DECLS

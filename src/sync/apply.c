@@ -3,6 +3,7 @@
 
 #include "sync/apply.h"
 
+#include "log-account.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
 #include "sync/copy.h"
@@ -102,8 +103,8 @@ on_deleted (ImapSession *session, const ImapResponse *tagged, const GError *erro
   if (error != NULL) {
     mailbox->unconfirmed = TRUE;
     if (tagged != NULL)
-      g_warning ("%s: the %s server will not delete messages: %s", mailbox->display,
-                 side_name (store->changes->side), error->message);
+      log_mailbox_warning (mailbox->display, "the %s server will not delete messages: %s",
+                           side_name (store->changes->side), error->message);
     return;
   }
   take_modified (store, tagged);
@@ -117,8 +118,8 @@ refuse_flags (StoreCommand *store, const GError *error)
 
   if (!sync_conflict_refuse_keywords (changes->engine, changes->mailbox, changes->side,
                                       store->flags, error->message))
-    g_warning ("%s: the %s server refuses flags: %s", changes->mailbox->display,
-               side_name (changes->side), error->message);
+    log_mailbox_warning (changes->mailbox->display, "the %s server refuses flags: %s",
+                         side_name (changes->side), error->message);
 }
 
 static void
@@ -358,9 +359,11 @@ on_vanished (SyncSelection *selection, const UidSet *uids, gpointer data)
     sync_commit_forget (changes->engine, mailbox, pair);
     if (!uid_set_contains (changes->deleted, uid))
       continue; /* somebody else did it meanwhile */
-    g_info ("%s: expunged on the %s server: UID %u (local UID %u, remote UID %u), Message-ID %s",
-            mailbox->display, side_name (changes->side), uid, pair->uid[SIDE_LOCAL],
-            pair->uid[SIDE_REMOTE], id != NULL && *id != '\0' ? id : "none");
+    log_mailbox_info (
+        mailbox->display,
+        "expunged on the %s server: UID %u (local UID %u, remote UID %u), Message-ID %s",
+        side_name (changes->side), uid, pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
+        id != NULL && *id != '\0' ? id : "none");
     mailbox->figures.expunged[changes->side]++;
   }
 }
@@ -391,8 +394,9 @@ queue_second_chain (Changes *changes)
     return;
   if (!proceed) {
     changes->mailbox->unconfirmed = TRUE;
-    g_warning ("%s: the mailbox on the %s server is another one now; \\Deleted is taken back",
-               changes->mailbox->display, side_name (changes->side));
+    log_mailbox_warning (changes->mailbox->display,
+                         "the mailbox on the %s server is another one now; \\Deleted is taken back",
+                         side_name (changes->side));
   }
   changes->second = sync_peer_select (peer, changes->wait, changes->mailbox, delta->uidvalidity,
                                       proceed ? delta->highestmodseq : 0, &second_funcs, changes);
@@ -433,8 +437,8 @@ finish_changes (Changes *changes)
     return;
   if (changes->selection->error != NULL) {
     mailbox->unconfirmed = TRUE;
-    g_warning ("%s: the %s server: %s", mailbox->display, side_name (changes->side),
-               changes->selection->error->message);
+    log_mailbox_warning (mailbox->display, "the %s server: %s", side_name (changes->side),
+                         changes->selection->error->message);
   }
   if (uid_set_count (changes->gone) < g_hash_table_size (changes->expunge))
     mailbox->unconfirmed = TRUE;

@@ -3,6 +3,7 @@
 
 #include "sync/collect.h"
 
+#include "log-account.h"
 #include "sync/gather.h"
 
 static TreeNode *
@@ -153,7 +154,7 @@ warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
       g_autofree char *display =
           mailbox_name_display (mailboxes[i], engine->peer[SIDE_LOCAL]->naming.delimiter);
 
-      g_warning ("%s: there is no such mailbox on either server", display);
+      log_mailbox_warning (display, "there is no such mailbox on either server");
       engine->figures.problems++;
       engine->incomplete = TRUE;
     }

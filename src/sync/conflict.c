@@ -3,6 +3,7 @@
 
 #include "sync/conflict.h"
 
+#include "log-account.h"
 #include "sync/commit.h"
 #include "sync/describe.h"
 
@@ -214,8 +215,10 @@ tell_flags (SyncEngine *engine, SyncMailbox *mailbox)
     g_autofree char *local_uids = uid_set_to_string (group->uids[SIDE_LOCAL]);
     g_autofree char *remote_uids = uid_set_to_string (group->uids[SIDE_REMOTE]);
 
-    g_warning ("%s: flags changed on both sides, local UID %s %s, remote UID %s %s: both get %s",
-               mailbox->display, local_uids, local, remote_uids, remote, result);
+    log_mailbox_warning (
+        mailbox->display,
+        "flags changed on both sides, local UID %s %s, remote UID %s %s: both get %s", local_uids,
+        local, remote_uids, remote, result);
     add_detail (details, "local-uids", local_uids);
     add_detail (details, "remote-uids", remote_uids);
     add_detail (details, "local-flags", local);
@@ -238,11 +241,12 @@ tell_delete_vs_change (SyncEngine *engine, SyncMailbox *mailbox, const SyncConfl
   g_autofree char *flags = format_flags (engine, conflict->flags[kept]);
   g_autofree char *agreed = format_flags (engine, conflict->flags[conflict->side]);
 
-  g_warning (
-      "%s: local UID %u, remote UID %u was deleted on the %s side and changed on the %s side "
+  log_mailbox_warning (
+      mailbox->display,
+      "local UID %u, remote UID %u was deleted on the %s side and changed on the %s side "
       "(flags %s, before %s): it is deleted",
-      mailbox->display, conflict->uid[SIDE_LOCAL], conflict->uid[SIDE_REMOTE],
-      side_name (conflict->side), side_name (kept), flags, agreed);
+      conflict->uid[SIDE_LOCAL], conflict->uid[SIDE_REMOTE], side_name (conflict->side),
+      side_name (kept), flags, agreed);
   add_detail (details, "deleted-on", side_name (conflict->side));
   add_detail (details, "flags", flags);
   add_detail (details, "agreed-flags", agreed);
@@ -259,12 +263,13 @@ tell_mass_deletion (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict
   add_detail (details, "gone-on", side_name (conflict->side));
   add_detail (details, "count", count);
   id = save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
-  g_warning ("%s: %s messages are gone on the %s side, more than can be believed without proof: "
-             "nothing is deleted until you say so; --resolve=%" G_GINT64_FORMAT
-             ":apply deletes them on the %s side too, --resolve=%" G_GINT64_FORMAT
-             ":restore copies them back",
-             mailbox->display, count, side_name (conflict->side), id,
-             side_name (side_other (conflict->side)), id);
+  log_mailbox_warning (
+      mailbox->display,
+      "%s messages are gone on the %s side, more than can be believed without proof: "
+      "nothing is deleted until you say so; --resolve=%" G_GINT64_FORMAT
+      ":apply deletes them on the %s side too, --resolve=%" G_GINT64_FORMAT
+      ":restore copies them back",
+      count, side_name (conflict->side), id, side_name (side_other (conflict->side)), id);
 }
 
 static void
@@ -273,11 +278,13 @@ tell_mailbox (SyncEngine *engine, SyncMailbox *mailbox, const SyncConflict *conf
   g_autoptr (GString) details = g_string_new (NULL);
 
   if (g_str_equal (conflict->kind, "uidvalidity"))
-    g_warning ("%s: the %s server has renumbered the mailbox; its messages are matched again",
-               mailbox->display, side_name (conflict->side));
+    log_mailbox_warning (mailbox->display,
+                         "the %s server has renumbered the mailbox; its messages are matched again",
+                         side_name (conflict->side));
   else
-    g_warning ("%s: the mailbox is read-only on the %s server; changes do not reach it",
-               mailbox->display, side_name (conflict->side));
+    log_mailbox_warning (mailbox->display,
+                         "the mailbox is read-only on the %s server; changes do not reach it",
+                         side_name (conflict->side));
   add_detail (details, "side", side_name (conflict->side));
   save_conflict (engine, mailbox, conflict->kind, conflict->uid, details);
 }
@@ -335,8 +342,10 @@ sync_conflict_hold (SyncEngine *engine, SyncMailbox *mailbox, Side origin, guint
   sync_commit_hold (engine, &hold);
   id = save_conflict (engine, mailbox, kind == STORE_HOLD_UNREADABLE ? "unreadable" : "refused",
                       uids, details);
-  g_warning ("%s: %s UID %u is held: %s (--resolve=%" G_GINT64_FORMAT ":retry tries it again)",
-             mailbox->display, side_name (origin), uid, reason, id);
+  log_mailbox_warning (mailbox->display,
+                       "%s UID %u is held: %s (--resolve=%" G_GINT64_FORMAT
+                       ":retry tries it again)",
+                       side_name (origin), uid, reason, id);
   mailbox->figures.problems++;
 }
 
@@ -381,9 +390,10 @@ sync_conflict_strike (SyncEngine *engine, SyncMailbox *mailbox, Side origin, gui
   uids[origin] = uid;
   add_detail (details, "reason", reason);
   id = save_conflict (engine, mailbox, where == origin ? "unreadable" : "refused", uids, details);
-  g_warning ("%s: %s UID %u is held: %s, %u times (--resolve=%" G_GINT64_FORMAT
-             ":retry tries it again)",
-             mailbox->display, side_name (origin), uid, reason, strikes, id);
+  log_mailbox_warning (mailbox->display,
+                       "%s UID %u is held: %s, %u times (--resolve=%" G_GINT64_FORMAT
+                       ":retry tries it again)",
+                       side_name (origin), uid, reason, strikes, id);
   mailbox->figures.problems++;
 }
 
@@ -397,9 +407,11 @@ sync_conflict_refuse_keywords (SyncEngine *engine, SyncMailbox *mailbox, Side si
 
   if (refused == mask->refused)
     return FALSE;
-  g_warning ("%s: the %s server refuses the keywords (%s): %s; they are kept on the %s side only",
-             mailbox->display, side_name (side), flag_table_text (engine->flags, unknown), reason,
-             side_name (side_other (side)));
+  log_mailbox_warning (
+      mailbox->display,
+      "the %s server refuses the keywords (%s): %s; they are kept on the %s side only",
+      side_name (side), flag_table_text (engine->flags, unknown), reason,
+      side_name (side_other (side)));
   mask->refused = refused;
   mailbox->figures.problems++;
   sync_commit_refused_flags (engine, mailbox, side, refused);

@@ -3,6 +3,8 @@
 
 #include "sync/figures.h"
 
+#include "log-account.h"
+
 void
 sync_figures_add (SyncFigures *sum, const SyncFigures *figures)
 {
@@ -96,7 +98,7 @@ sync_figures_tell (SyncEngine *engine, gboolean quiet)
     if (sync_figures_is_zero (&mailbox->figures))
       continue;
     append_figures (line, &mailbox->figures);
-    g_message ("%s: %s", mailbox->display, line->str);
+    log_mailbox_message (mailbox->display, "%s", line->str);
     sync_figures_add (&engine->figures, &mailbox->figures);
     changed++;
   }

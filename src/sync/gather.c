@@ -3,6 +3,7 @@
 
 #include "sync/gather.h"
 
+#include "log-account.h"
 #include "sync/conflict.h"
 
 #define MAX_SET_LENGTH 8000 /* RFC 7162, section 4: lines of at most 8192 bytes */
@@ -33,8 +34,8 @@ sync_mailbox_fail (SyncEngine *engine, SyncMailbox *mailbox, Side side, const ch
 {
   if (mailbox->failed)
     return;
-  g_warning ("%s cannot be synchronized: the %s server: %s", mailbox->display, side_name (side),
-             why);
+  log_mailbox_warning (mailbox->display, "cannot be synchronized: the %s server: %s",
+                       side_name (side), why);
   mailbox->failed = TRUE;
   mailbox->dirty = FALSE;
   mailbox->figures.problems++;

@@ -3,6 +3,7 @@
 
 #include "sync/light.h"
 
+#include "log-account.h"
 #include "sync/commit.h"
 
 #define MAX_SIZE (1024 * 1024) /* bytes */
@@ -43,6 +44,7 @@ sync_light_hold (SyncEngine *engine, SyncMailbox *mailbox)
     }
   }
   if (n > 0)
-    g_message ("%s: messages larger than 1 MiB, which wait until the network is not metered: %u",
-               mailbox->display, n);
+    log_mailbox_message (
+        mailbox->display,
+        "messages larger than 1 MiB, which wait until the network is not metered: %u", n);
 }

@@ -640,6 +640,7 @@ open_store (SyncLive *live, GError **error)
     if (live->mode != SYNC_STAY ||
         !g_error_matches (*error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_DISK_FULL))
       return FALSE;
+    finish_requests (live, live->requests, *error);
     take_failure (live, g_steal_pointer (error));
     while (!engine->stopping && !live->gate.kicked && g_get_monotonic_time () < live->gate.next_try)
       iterate_until (live, live->gate.next_try);

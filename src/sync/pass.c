@@ -3,6 +3,7 @@
 
 #include "sync/pass.h"
 
+#include "log-account.h"
 #include "sync/apply.h"
 #include "sync/ask.h"
 #include "sync/collect.h"
@@ -203,8 +204,8 @@ tell_unsettled (SyncEngine *engine)
 
     if (!mailbox->unconfirmed)
       continue;
-    g_warning ("%s: not everything could be synchronized in %d rounds", mailbox->display,
-               MAX_ROUNDS);
+    log_mailbox_warning (mailbox->display, "not everything could be synchronized in %d rounds",
+                         MAX_ROUNDS);
     engine->incomplete = TRUE;
   }
 }
@@ -318,8 +319,8 @@ sync_tell_holds (SyncEngine *engine)
 
       g_autofree char *choice = describe_choice (conflicts, mailbox, hold);
 
-      g_warning ("%s: %s UID %u is still held: %s%s", display, side_name (hold->side), hold->uid,
-                 hold->reason, choice);
+      log_mailbox_warning (display, "%s UID %u is still held: %s%s", side_name (hold->side),
+                           hold->uid, hold->reason, choice);
     }
   }
   return count;

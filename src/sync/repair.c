@@ -3,6 +3,7 @@
 
 #include "sync/repair.h"
 
+#include "log-account.h"
 #include "sync/commit.h"
 #include "sync/match.h"
 
@@ -28,15 +29,17 @@ tell_gone (const SyncMailbox *mailbox, const StorePair *pair)
   for (Side side = 0; side < N_SIDES; side++)
     there[side] = is_there (mailbox, side, pair->uid[side]);
   if (!there[SIDE_LOCAL] && !there[SIDE_REMOTE])
-    g_message ("%s: the database knows a message (local UID %u, remote UID %u) that is on neither "
-               "server",
-               mailbox->display, pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
+    log_mailbox_message (
+        mailbox->display,
+        "the database knows a message (local UID %u, remote UID %u) that is on neither "
+        "server",
+        pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
   for (Side side = 0; side < N_SIDES; side++) {
     Side other = side_other (side);
 
     if (there[side] && !there[other])
-      g_message ("%s: %s UID %u has lost its counterpart, %s UID %u", mailbox->display,
-                 side_name (side), pair->uid[side], side_name (other), pair->uid[other]);
+      log_mailbox_message (mailbox->display, "%s UID %u has lost its counterpart, %s UID %u",
+                           side_name (side), pair->uid[side], side_name (other), pair->uid[other]);
   }
 }
 
@@ -53,11 +56,12 @@ tell_flags (SyncEngine *engine, const SyncMailbox *mailbox, const StorePair *pai
       (masked (engine, mailbox, local->flags) == agreed &&
        masked (engine, mailbox, remote->flags) == agreed))
     return;
-  g_message ("%s: the flags of local UID %u are (%s), of remote UID %u (%s), and in the database "
-             "(%s)",
-             mailbox->display, pair->uid[SIDE_LOCAL], flag_table_text (engine->flags, local->flags),
-             pair->uid[SIDE_REMOTE], flag_table_text (engine->flags, remote->flags),
-             flag_table_text (engine->flags, pair->flags));
+  log_mailbox_message (
+      mailbox->display,
+      "the flags of local UID %u are (%s), of remote UID %u (%s), and in the database "
+      "(%s)",
+      pair->uid[SIDE_LOCAL], flag_table_text (engine->flags, local->flags), pair->uid[SIDE_REMOTE],
+      flag_table_text (engine->flags, remote->flags), flag_table_text (engine->flags, pair->flags));
 }
 
 /* Not those above the saved UIDNEXT: they are new, which is no anomaly. */
@@ -79,8 +83,8 @@ tell_unpaired (const SyncMailbox *mailbox, Side side, const UidSet *paired)
     if (uid < mailbox->saved->side[side].uidnext && !uid_set_contains (paired, uid) &&
         !uid_set_contains (held, uid) &&
         (mailbox->due[side] == NULL || !uid_set_contains (mailbox->due[side], uid)))
-      g_message ("%s: %s UID %u is missing in the database", mailbox->display, side_name (side),
-                 uid);
+      log_mailbox_message (mailbox->display, "%s UID %u is missing in the database",
+                           side_name (side), uid);
   }
 }
 
@@ -120,8 +124,9 @@ drop_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
   for (guint i = 0; i < wrong->len; i++) {
     const StorePair *pair = &g_array_index (wrong, StorePair, i);
 
-    g_message ("%s: local UID %u and remote UID %u are two messages, and one in the database",
-               mailbox->display, pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
+    log_mailbox_message (mailbox->display,
+                         "local UID %u and remote UID %u are two messages, and one in the database",
+                         pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
     sync_commit_forget (engine, mailbox, pair);
   }
   return sync_commit_flush (engine);

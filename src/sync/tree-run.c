@@ -3,6 +3,7 @@
 
 #include "sync/tree-run.h"
 
+#include "log-account.h"
 #include "sync/apply.h"
 #include "sync/commit.h"
 #include "sync/conflict.h"
@@ -260,7 +261,7 @@ tell_conflicts (TreeRun *run)
 
     if (!sync_choice_means (run->choice, conflict->name))
       continue;
-    g_warning ("%s: %s", display, conflict->reason);
+    log_mailbox_warning (display, "%s", conflict->reason);
     if (g_str_equal (conflict->kind, "mailbox-name"))
       g_hash_table_add (run->named, g_strdup (conflict->name));
     sync_conflict_save (run->engine, conflict->kind, conflict->name, none, details);
@@ -428,7 +429,7 @@ on_done (ImapSession *session, const ImapResponse *tagged, const GError *error, 
     tell_name (doing->run, action->name, action->side, reason);
     return;
   }
-  g_warning ("%s: the %s server: %s", display, side_name (action->side), error->message);
+  log_mailbox_warning (display, "the %s server: %s", side_name (action->side), error->message);
   engine->figures.problems++;
   engine->incomplete = TRUE;
 }

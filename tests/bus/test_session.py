@@ -2,8 +2,10 @@
 """A person's session around the real engine: networks that cost or want a login, what the applet is
 told, and an end that does not wait."""
 
+import signal
 import socket
 import threading
+import time
 
 from harness import place
 from harness.bus import Bus
@@ -263,3 +265,174 @@ class Networked(Session):
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "")
         self.network()
         self.wait_watching()
+
+
+class Slow:
+    """A TCP proxy that lets @rate bytes a second pass in each direction; 0: none, and the connection stays open."""
+
+    def __init__(self, port):
+        self.target, self.rate = port, None
+        self.passed = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.closed = False
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def close(self):
+        self.closed = True
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self.pump, args=(source, target), daemon=True).start()
+
+    def pump(self, source, target):
+        try:
+            while data := source.recv(65536):
+                begun = time.monotonic()
+                while not self.closed and self.rate is not None and (
+                    self.rate == 0 or time.monotonic() - begun < len(data) / self.rate):
+                    time.sleep(0.01)
+                target.sendall(data)
+                self.passed += len(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+        finally:
+            for sock in (source, target):
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+
+class End(Session):
+    """SIGTERM has two seconds. On a busy machine everything takes longer; what these tests prove is that it
+    waits for no transfer and no server, which would take minutes here."""
+
+    cost = 30
+    plain = True
+    builds = ("gcc",)
+    MIB = 1 << 20
+    SIZE, RATE, LIMIT = 200 * MIB, MIB, 10
+
+    def setUp(self):
+        super().setUp()
+        self.slow = Slow(self.servers[1].port)
+        self.addCleanup(self.slow.close)
+        self.remote = {"port": self.slow.port}
+
+    def end(self, service, signal_number=signal.SIGTERM):
+        begun = time.monotonic()
+        service.kill(signal_number)
+        result = service.wait(120)
+        took = time.monotonic() - begun
+        self.assertEqual(result.status, 0, result)
+        self.assertLess(took, self.LIMIT, "the promise is two seconds")
+
+    def huge(self, side):
+        line = b"x" * 78 + b"\r\n"
+        with self.servers[side].connect(self.user) as client:
+            client.append("INBOX", simple("huge").body + line * (self.SIZE // len(line)))
+
+    def check_continues(self):
+        self.slow.rate = None
+        self.start(self.home)
+        self.wait_watching(120)
+        self.assertTrue(self.identical())
+        self.assertEqual(self.peer.get(WORK, "Messages"), 1)
+
+    def in_the_middle(self, side, rate):
+        """Ends it while the message is on its way from @side, @rate from the middle on."""
+        self.setup_account()
+        self.huge(side)
+        self.slow.rate = 100 * self.MIB
+        service = self.start(self.home)
+        self.peer.wait(lambda: self.slow.passed > self.SIZE // 10, 60, "a tenth of the message")
+        self.slow.rate = rate
+        self.peer.spin(1)
+        self.assertEqual(self.peer.get(WORK, "Status"), "syncing")
+        self.assertLess(self.slow.passed, self.SIZE * 9 // 10)
+        self.end(service)
+        self.check_continues()
+
+    def test_in_the_middle_of_a_large_message_to_the_local_server(self):
+        "200 MiB come slowly: it ends at once, and the next start has the message once"
+        self.in_the_middle(1, self.RATE)
+
+    def test_in_the_middle_of_a_large_message_to_the_remote_server(self):
+        "200 MiB go slowly: it ends at once, and the next start has the message once"
+        self.in_the_middle(0, self.RATE)
+
+    def test_a_server_that_fell_silent_in_the_middle_of_a_message(self):
+        "nothing comes any more: it ends at once"
+        self.in_the_middle(1, 0)
+
+    def test_a_server_that_fell_silent_in_the_middle_of_our_message(self):
+        "nothing is taken any more: it ends at once"
+        self.in_the_middle(0, 0)
+
+    def test_a_server_that_is_silent_while_it_rests(self):
+        "no answer to LOGOUT, or to a command that a person asked for: it ends at once, by SIGINT too"
+        self.setup_account()
+        for number, sync in ((signal.SIGTERM, False), (signal.SIGINT, True)):
+            self.slow.rate = None
+            service = self.start(self.home)
+            self.wait_watching()
+            self.slow.rate = 0
+            if sync:
+                self.peer.call(WORK, "Sync", "(as)", [])
+                self.peer.wait_for(WORK, "Status", "syncing")
+            self.end(service, number)
+
+    def test_a_server_that_never_greets(self):
+        "the connection is there and nobody speaks: it ends at once"
+        self.setup_account()
+        self.slow.rate = 0
+        service = self.start(self.home)
+        self.peer.wait_for(WORK, "Status", "connecting")
+        self.peer.spin(0.5)
+        self.end(service)
+
+
+class Full(Session):
+    def test_a_disk_that_is_full_at_the_start(self):
+        "it stays, says so, tries again by itself, and goes on as soon as there is room"
+        self.setup_account()
+        self.append(1, "new")
+        data = self.home.dir / "data" / "imapsync"
+        data.mkdir(exist_ok=True)
+        user = [] if place.ROOT else ["--map-root-user"]
+        script = 'mount -t tmpfs -o size=4m none "$1" && head -c 5M /dev/zero >"$1/fill"; shift; exec "$@"'
+        service = self.start(self.home, prefix=["unshare", "--mount", *user, "sh", "-c", script, "sh", str(data)])
+        self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
+        self.assertEqual(self.peer.get(WORK, "Status"), "error")
+        self.assertGreater(self.peer.get(WORK, "NextTry"), time.time() - 1)
+        self.assertBusError("DiskFull", self.peer.call, WORK, "SyncAndWait", "(as)", [])
+        self.peer.call(WORK, "Pause")
+        (place.Path(f"/proc/{service.pid}/root{data}") / "fill").unlink()
+        self.peer.call(WORK, "Resume")
+        self.wait_watching(60)
+        self.assertEqual(self.peer.get(WORK, "ErrorCode"), "")
+        self.assertTrue(self.identical())
+
+    def test_a_disk_that_is_full_all_the_time(self):
+        "--oneshot ends with 2, and the staying one with 0 at SIGTERM"
+        self.setup_account()
+        data = self.home.dir / "data" / "imapsync"
+        data.mkdir(exist_ok=True)
+        user = [] if place.ROOT else ["--map-root-user"]
+        script = 'mount -t tmpfs -o size=64k none "$1" && head -c 5M /dev/zero >"$1/fill"; shift; exec "$@"'
+        prefix = ["unshare", "--mount", *user, "sh", "-c", script, "sh", str(data)]
+        result = self.home.start("--oneshot", env=self.environment(), prefix=prefix).wait(60)
+        self.assertEqual(result.status, 2, result)
+        service = self.start(self.home, prefix=prefix)
+        self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
+        service.kill(signal.SIGTERM)
+        self.assertEqual(service.wait(20).status, 0)

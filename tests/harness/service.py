@@ -213,9 +213,9 @@ class BusCase(unittest.TestCase):
         env = {**os.environ, **self.environment(), "LC_ALL": "C.UTF-8"}
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=timeout, env=env)
 
-    def start(self, home, *arguments, wait=True, env=None):
+    def start(self, home, *arguments, wait=True, env=None, prefix=()):
         """The program on the bus, stopped at the end of the test."""
-        running = home.start(*arguments, env={**self.environment(), **(env or {})},
+        running = home.start(*arguments, env={**self.environment(), **(env or {})}, prefix=prefix,
                              program=fake_engine(self.plain) if self.fake else None)  # fmt: skip
         self.addCleanup(self.stop, running)
         if wait:

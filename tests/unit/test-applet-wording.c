@@ -119,6 +119,35 @@ test_summary_of_many (void)
   assert_summary (state, "work: the server’s certificate is not trusted");
 }
 
+/* What network there is: the service tells it as a code beside the status. */
+static void
+test_networks (void)
+{
+  g_autoptr (State) state = fixture_state ();
+  Account *work = fixture_add (state, "work", STATUS_WATCHING);
+
+  work->last_sync = NOW - 125;
+  fixture_set (work, STATUS_OFFLINE, "portal", AWAKE);
+  assert_summary (state, "work: this network asks for a login");
+  assert_takes ("This network asks for a login", wording_trouble (work));
+  fixture_set (work, STATUS_OFFLINE, "refused", AWAKE);
+  assert_summary (state, "work: the server cannot be reached");
+  fixture_set (work, STATUS_OFFLINE, "", AWAKE);
+  assert_summary (state, "Offline, last in sync 2 minutes ago");
+  fixture_set (work, STATUS_PAUSED, "metered", AWAKE);
+  assert_summary (state, "Paused: the network is metered");
+  assert_takes ("paused, the network is metered", wording_account (work, now));
+  fixture_set (work, STATUS_WATCHING, "", AWAKE);
+  work->waiting = 1;
+  assert_summary (state, "1 large message waits for a network that is not metered");
+  work->waiting = 3;
+  assert_takes ("3 large messages wait for a network that is not metered",
+                wording_account (work, now));
+  g_assert_cmpint (account_mood (work), ==, MOOD_PAUSED);
+  fixture_set (work, STATUS_SYNCING, "", AWAKE);
+  assert_summary (state, "Synchronizing…");
+}
+
 static void
 test_every_error_code_has_words (void)
 {
@@ -203,6 +232,7 @@ main (int argc, char **argv)
   g_test_add_func ("/applet/wording/clock", test_clock);
   g_test_add_func ("/applet/wording/summary-of-one", test_summary_of_one);
   g_test_add_func ("/applet/wording/summary-of-many", test_summary_of_many);
+  g_test_add_func ("/applet/wording/networks", test_networks);
   g_test_add_func ("/applet/wording/every-error-code-has-words", test_every_error_code_has_words);
   g_test_add_func ("/applet/wording/every-conflict-has-words", test_every_conflict_has_words);
   g_test_add_func ("/applet/wording/servers-in-conflicts", test_servers_in_conflicts);
