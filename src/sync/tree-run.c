@@ -453,8 +453,9 @@ tell_action (TreeRun *run, const TreeAction *action)
   g_autofree char *new_name =
       action->new_name != NULL ? mailbox_name_display (action->new_name, delimiter) : NULL;
 
-  g_message ("%s: %s on the %s server%s%s", name, words[action->kind], side_name (action->side),
-             new_name != NULL ? ", to " : "", new_name != NULL ? new_name : "");
+  log_mailbox_message (name, "%s on the %s server%s%s", words[action->kind],
+                       side_name (action->side), new_name != NULL ? ", to " : "",
+                       new_name != NULL ? new_name : "");
 }
 
 static void
