@@ -22,7 +22,8 @@ needs_network (const SyncGate *gate)
     const ServerSettings *server = gate->config->server[side];
     g_autoptr (GInetAddress) address = NULL;
 
-    if (!server_type_is_network (server->type) || g_ascii_strcasecmp (server->host, "localhost") == 0)
+    if (!server_type_is_network (server->type) ||
+        g_ascii_strcasecmp (server->host, "localhost") == 0)
       continue;
     address = g_inet_address_new_from_string (server->host);
     if (address == NULL || !g_inet_address_get_is_loopback (address))
