@@ -6,9 +6,9 @@ import signal
 import time
 
 from harness import compare
-from harness.dovecot import Dovecot
 from harness.seed import simple
 from harness.service import ROOT, account_path
+from harness.stores import Server
 
 from bus.test_keyring import KeyringCase
 
@@ -22,7 +22,7 @@ class RealCase(KeyringCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.servers = [Dovecot("maildir"), Dovecot("mdbox")]
+        cls.servers = [Server("maildir"), Server("mdbox")]
         for server in cls.servers:
             cls.addClassCleanup(server.close)
             server.start()
@@ -81,6 +81,33 @@ class Real(RealCase):
         self.assertTrue(self.identical())
         result = self.run_program(self.home, "--repair")
         self.assertEqual(result.status, 0, str(result))
+
+    def test_a_resolution_is_handed_over(self):
+        "--resolve beside the running one is carried out by it, and a wrong one is refused in its words"
+        self.configure()
+        with self.servers[1].connect(self.user) as client:
+            client.append("INBOX", *(simple(f"m{i}") for i in range(30)))
+        service = self.start(self.home)
+        self.peer.wait_for(WORK, "Status", "watching", 30)
+        self.peer.wait_for(WORK, "Messages", 30)
+        self.stop(service)
+        with self.servers[0].connect(self.user) as client:
+            client.select("INBOX")
+            client.expunge(range(1, 26))
+        self.servers[0].lose_index(self.user)
+        service = self.start(self.home)
+        self.peer.wait_for(WORK, "Conflicts", 1, 30)
+        self.peer.wait_for(WORK, "Status", "watching", 30)
+        (conflict,) = self.peer.call(WORK, "ListConflicts")[0]
+        result = self.run_program(self.home, f"--resolve={conflict[0]}:retry")
+        self.assertEqual(result.status, 2, str(result))
+        self.assertIn("restore", result.err)
+        result = self.run_program(self.home, f"--resolve={conflict[0]}:restore")
+        self.assertEqual(result.status, 0, str(result))
+        self.assertIn(str(service.pid), result.err)
+        self.peer.wait(self.identical, 20)
+        self.assertEqual([compare.snapshot(s, self.user).total() for s in self.servers], [30, 30])
+        self.assertEqual(self.peer.call(WORK, "ListConflicts"), ([],))
 
     def test_pause_survives_a_restart(self):
         "a paused account stays paused over a restart, and resumes by itself at its time"

@@ -227,7 +227,7 @@ class Proxied(Scenario):
 
 
 class CutConnections(Proxied):
-    samples = 240
+    samples = 300
 
     def measure(self, state):
         """What passes in a run that nobody cuts: [{"up": bytes, "down": bytes, "commands": number}]."""
