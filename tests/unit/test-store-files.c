@@ -268,6 +268,43 @@ test_the_same_servers_otherwise_spelled_are_the_same (Scratch *scratch, gconstpo
   FAILS (store_open (other, tunnels, &error) != NULL, IMAPSYNC_ERROR_DATABASE, "tunnel /usr/lib");
 }
 
+/* The version of a database that is made now. */
+static gint64
+ask_newest (const Scratch *scratch)
+{
+  g_autofree char *path = g_build_filename (scratch->folder, "new.db", NULL);
+  g_autoptr (Store) store = open_store (path);
+
+  return ask (store, "PRAGMA user_version");
+}
+
+/* What imapsync of the first version wrote after it had copied 71 messages in three mailboxes
+ * between two Dovecots; only the servers' names were changed. */
+static void
+test_a_database_of_an_earlier_build_is_taken_over (Scratch *scratch, gconstpointer data)
+{
+  g_autofree char *old = g_test_build_filename (G_TEST_DIST, "data", "version-1.db", NULL);
+  g_autoptr (Store) store = NULL;
+  g_autoptr (GPtrArray) mailboxes = NULL;
+  guint64 pairs = 0;
+  StorePair pair = {0};
+  gboolean found = FALSE;
+
+  copy_file (old, scratch->path, G_MAXSSIZE);
+  store = open_store (scratch->path);
+  g_assert_cmpint (ask (store, "PRAGMA user_version"), ==, ask_newest (scratch));
+  mailboxes = store_mailboxes (store, NULL);
+  g_assert_cmpuint (mailboxes->len, ==, 3);
+  for (guint i = 0; i < mailboxes->len; i++)
+    pairs += count_pairs (store, ((StoreMailbox *)g_ptr_array_index (mailboxes, i))->id);
+  g_assert_cmpuint (pairs, ==, 71);
+  OK (store_pair_find (store, 1, SIDE_REMOTE, 2, &pair, &found, &error));
+  g_assert_true (found);
+  g_assert_cmpuint (pair.uid[SIDE_LOCAL], ==, 2);
+  g_assert_cmpstr (flag_table_text (store_flags (store), pair.flags), ==, "\\Seen work");
+  g_assert_cmpint (ask (store, "SELECT count(*) FROM pragma_integrity_check"), ==, 1);
+}
+
 /* --- permissions --- */
 
 static guint
@@ -648,6 +685,7 @@ main (int argc, char **argv)
   ADD ("/store/lock/second-process", test_a_second_process_is_told_who_holds_the_lock);
   ADD ("/store/lock/same-process", test_a_process_does_not_take_its_own_lock_twice);
   ADD ("/store/lock/another-program", test_another_program_that_reads_the_database);
-  ADD ("/store/migrations", test_each_migration_is_whole_or_undone);
+  ADD ("/store/migrations/earlier-build", test_a_database_of_an_earlier_build_is_taken_over);
+  ADD ("/store/migrations/whole", test_each_migration_is_whole_or_undone);
   return g_test_run ();
 }
