@@ -14,6 +14,8 @@ typedef enum {
   OPTION_REPAIR,
   OPTION_CHECK,
   OPTION_DRY_RUN,
+  OPTION_IMPORT_INTERIMAP,
+  OPTION_NAME,
   OPTION_RESOLVE,
   OPTION_QUIET,
   OPTION_DEBUG,
@@ -26,6 +28,7 @@ typedef struct {
   char letter;       /* 0: none */
   const char *value; /* the name of its value; NULL: it has none */
   const char *help;
+  gboolean may_lack_value; /* only --NAME=VALUE has one */
 } Option;
 
 static const Option options_table[] = {
@@ -44,6 +47,13 @@ static const Option options_table[] = {
     [OPTION_DRY_RUN] = {"dry-run", 0, NULL,
                         N_ ("say what would be synchronized, and change nothing, neither\n"
                             "on the servers nor in the database; then exit")},
+    [OPTION_IMPORT_INTERIMAP] = {"import-interimap", 0, N_ ("FILE"),
+                                 N_ ("make a configuration and a database from those of\n"
+                                     "InterIMAP, by default ~/.config/interimap/config; then exit"),
+                                 TRUE},
+    [OPTION_NAME] = {"name", 0, N_ ("NAME"),
+                     N_ ("what an account that is made shall be called:\n"
+                         "~/.config/imapsync/NAME.conf")},
     [OPTION_RESOLVE] = {"resolve", 0, N_ ("ID:CHOICE"),
                         N_ ("decide about a conflict that was told with its number,\n"
                             "for example 12:apply, 12:restore, 12:retry, 12:dismiss;\n"
@@ -62,6 +72,8 @@ options_free (Options *options)
   if (options == NULL)
     return;
   g_ptr_array_unref (options->configs);
+  g_free (options->interimap);
+  g_free (options->name);
   g_strfreev (options->request.mailboxes);
   g_strfreev (options->request.resolutions);
   g_free (options);
@@ -128,6 +140,13 @@ is_resolution (const char *value)
 }
 
 static void
+set_text (char **place, const char *value)
+{
+  g_free (*place);
+  *place = g_strdup (value);
+}
+
+static void
 apply (Options *options, OptionId id, const char *value)
 {
   switch (id) {
@@ -148,6 +167,13 @@ apply (Options *options, OptionId id, const char *value)
     options->request.dry_run = TRUE;
     if (options->request.mode == SYNC_STAY)
       options->request.mode = SYNC_ONESHOT;
+    break;
+  case OPTION_IMPORT_INTERIMAP:
+    options->import_interimap = TRUE;
+    set_text (&options->interimap, value);
+    break;
+  case OPTION_NAME:
+    set_text (&options->name, value);
     break;
   case OPTION_RESOLVE:
     add_resolution (options, value);
@@ -184,11 +210,11 @@ parse_long (Options *options, const char *argument, const char *next, gboolean *
       continue;
     if (option->value == NULL && value != NULL)
       return fail (error, _ ("option --%s takes no value"), option->name);
-    if (option->value != NULL && value == NULL) {
+    if (option->value != NULL && value == NULL && !option->may_lack_value) {
       value = next;
       *used = TRUE;
     }
-    if (option->value != NULL && (value == NULL || *value == '\0'))
+    if (option->value != NULL && (value != NULL ? *value == '\0' : !option->may_lack_value))
       return fail (error, _ ("option --%s needs a value"), option->name);
     if (i == OPTION_RESOLVE && !is_resolution (value)) {
       g_autofree char *quoted = quote (value, strlen (value));
@@ -268,7 +294,9 @@ static void
 append_option (GString *help, const Option *option)
 {
   g_autofree char *value =
-      option->value != NULL ? g_strconcat ("=", _ (option->value), NULL) : g_strdup ("");
+      option->value != NULL ? g_strconcat (option->may_lack_value ? "[=" : "=", _ (option->value),
+                                           option->may_lack_value ? "]" : NULL, NULL)
+                            : g_strdup ("");
   g_autofree char *names = option->letter != 0
                                ? g_strdup_printf ("-%c, --%s", option->letter, option->name)
                                : g_strdup_printf ("    --%s%s", option->name, value);

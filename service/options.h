@@ -11,7 +11,10 @@ typedef struct {
   GPtrArray *configs; /* file names as given, NULL-terminated */
   SyncRequest request;
   LogLevel level;
-  gboolean check; /* look at the servers, and that is all */
+  gboolean import_interimap;
+  char *interimap; /* its configuration; NULL: the usual one */
+  char *name;      /* of the account that is made; NULL: none was given */
+  gboolean check;  /* look at the servers, and that is all */
   gboolean help;
   gboolean version;
 } Options;

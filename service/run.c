@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "handover.h"
+#include "import-interimap.h"
 #include "log.h"
 #include "options.h"
 #include "service.h"
@@ -88,6 +89,8 @@ run (int argc, const char *const *argv)
   }
   if (options->version)
     return print (PACKAGE_NAME " " PACKAGE_VERSION "\n");
+  if (options->import_interimap)
+    return import_interimap_run (options->interimap, options->name);
   configs = account_configs_load ((const char *const *)options->configs->pdata, &error);
   if (configs == NULL) {
     log_lines (error->message);

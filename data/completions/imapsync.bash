@@ -5,7 +5,8 @@ _imapsync()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local folder=${XDG_CONFIG_HOME:-~/.config} name
-    local options="--config --oneshot --repair --check --dry-run --resolve --quiet --debug --help
+    local options="--config --oneshot --repair --check --dry-run --import-interimap
+        --name --resolve --quiet --debug --help
         --version"
 
     COMPREPLY=()
@@ -23,7 +24,7 @@ _imapsync()
         COMPREPLY+=($(compgen -f -- "$cur"))
         return
         ;;
-    --resolve)
+    --name | --resolve)
         return
         ;;
     esac

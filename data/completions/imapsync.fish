@@ -6,6 +6,8 @@ complete -c imapsync -s 1 -l oneshot -d 'exit as soon as all mailboxes are synch
 complete -c imapsync -l repair -d 'compare both servers with the database completely'
 complete -c imapsync -l check -d 'say who the servers are, and whether they can be synchronized'
 complete -c imapsync -l dry-run -d 'say what would be synchronized, and change nothing'
+complete -c imapsync -l import-interimap -F -d 'make an account from that of InterIMAP'
+complete -c imapsync -l name -x -d 'what an account that is made shall be called'
 complete -c imapsync -l resolve -x -d 'decide about a conflict: ID:CHOICE'
 complete -c imapsync -s q -l quiet -d 'only warnings and errors'
 complete -c imapsync -l debug -d 'show the traffic with the servers'

@@ -5,6 +5,7 @@
 
 #include "log-account.h"
 #include "run.h"
+#include "sync/import.h"
 #include "sync/inspect.h"
 
 #include <gio/gio.h>
@@ -60,6 +61,14 @@ tell (SyncAccount *account, SyncStatus status)
 void
 sync_accounts_agree (const GPtrArray *configs)
 {
+}
+
+gboolean
+import_interimap (const AccountConfig *config, const char *path, ImportFigures *figures,
+                  GError **error)
+{
+  *figures = (ImportFigures){0};
+  return TRUE;
 }
 
 Inspection *

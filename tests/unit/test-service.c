@@ -6,6 +6,7 @@
 #include "options.h"
 #include "progress.h"
 #include "run.h"
+#include "sync/import.h"
 #include "sync/inspect.h"
 
 #include <errno.h>
@@ -36,6 +37,14 @@ struct _SyncAccount {
 void
 sync_accounts_agree (const GPtrArray *configs)
 {
+}
+
+gboolean
+import_interimap (const AccountConfig *config, const char *path, ImportFigures *figures,
+                  GError **error)
+{
+  *figures = (ImportFigures){0};
+  return TRUE;
 }
 
 Inspection *
