@@ -13,7 +13,7 @@ MAN = DATA / "man"
 # Functions whose literal texts come before people, alone or as the reason within another one.
 _CALLS = (
     "g_set_error_literal|g_set_error|g_error_new_literal|g_error_new|g_warning|config_file_error|session_fail_printf|"
-    "fail|fail_missing|store_set_errno|store_set_damaged|imap_scanner_fail|sync_mailbox_fail"
+    "log_mailbox_warning|fail|fail_missing|store_set_errno|store_set_damaged|imap_scanner_fail|sync_mailbox_fail"
 )
 _LITERALS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # Parts that are no message of their own.
@@ -64,7 +64,8 @@ def messages():
             text = re.sub(rf"(?<!define )\b{name}\b", lambda m: value, text)
         for call in re.finditer(rf"\b(?:{_CALLS})\s*\(", text):
             for literal in _LITERALS.findall(arguments(text, call.end())):
-                message = plain("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literal)))
+                prefix = "%s: " if "log_mailbox" in call[0] else ""
+                message = plain(prefix + "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literal)))
                 if message not in _PARTS:
                     found.setdefault(message, path.name)
     return found
