@@ -7,6 +7,7 @@
 #include "sync/commit.h"
 #include "sync/conflict.h"
 #include "sync/copy.h"
+#include "sync/departures.h"
 #include "sync/gather.h"
 #include "sync/identity.h"
 
@@ -20,10 +21,12 @@ typedef struct {
   SyncWait *wait;
   SyncSelection *selection; /* of the first chain */
   SyncSelection *second;
-  GHashTable *expunge; /* UID on this side -> StorePair of the plan */
-  GHashTable *ids;     /* UID on this side -> Message-ID, for the log */
-  UidSet *deleted;     /* got our \Deleted */
-  UidSet *gone;        /* VANISHED after it */
+  GHashTable *expunge;        /* UID on this side -> StorePair of the plan */
+  GHashTable *ids;            /* UID on this side -> Message-ID, for the log */
+  UidSet *deleted;            /* got our \Deleted */
+  SyncDepartures *departures; /* what the server itself copies elsewhere before; or NULL */
+  UidSet *vanished;           /* since the gather, and not because of us */
+  UidSet *gone;               /* VANISHED after it */
 } Changes;
 
 /* One UID STORE. */
@@ -55,6 +58,8 @@ changes_free (gpointer data)
   g_hash_table_unref (changes->ids);
   uid_set_free (changes->deleted);
   uid_set_free (changes->gone);
+  uid_set_free (changes->vanished);
+  sync_departures_free (changes->departures);
   g_free (changes);
 }
 
@@ -80,8 +85,17 @@ on_fetch (SyncSelection *selection, const ImapFetch *fetch, gpointer data)
                          sync_message_id_text (fetch->header, fetch->header_length));
 }
 
+static void
+on_vanished_before (SyncSelection *selection, const UidSet *uids, gpointer data)
+{
+  Changes *changes = data;
+
+  uid_set_union (changes->vanished, uids);
+}
+
 static const SyncSelectionFuncs first_funcs = {
     .fetch = on_fetch,
+    .vanished = on_vanished_before,
 };
 
 /* What the server left as it was, because somebody else changed it: planned again. */
@@ -144,6 +158,10 @@ on_stored (ImapSession *session, const ImapResponse *tagged, const GError *error
     if (!uid_set_contains (store->uids, change->uid[changes->side]) ||
         --change->stores[changes->side] > 0)
       continue;
+    /* A STORE says OK to what is not there. It may have been moved, and then keeps what was agreed
+     * before. */
+    if (uid_set_contains (changes->vanished, change->uid[changes->side]))
+      continue;
     sync_note_sent (changes->engine, mailbox, changes->side, change->list[changes->side]);
     change->send[changes->side] = FALSE;
     mailbox->figures.flags[changes->side]++;
@@ -182,11 +200,11 @@ queue_store (Changes *changes, const char *set, StoreWay way, FlagsId flags, GAr
                             completion, store, store_free);
 }
 
+/* What is expunged is logged with its Message-ID. */
 static void
-queue_deletions (Changes *changes, const UidSet *uids)
+queue_message_ids (Changes *changes, const UidSet *uids)
 {
   g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
-  FlagsId deleted = flag_table_intern_text (changes->engine->flags, "\\Deleted");
 
   for (guint i = 0; i < sets->len; i++) {
     ImapCommand *command = imap_command_new ("UID FETCH");
@@ -195,8 +213,17 @@ queue_deletions (Changes *changes, const UidSet *uids)
     imap_command_raw (command, "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])");
     sync_peer_queue_selected (changes->engine->peer[changes->side], changes->wait, command, NULL,
                               NULL, NULL);
-    queue_store (changes, g_ptr_array_index (sets, i), STORE_ADD, deleted, NULL, on_deleted);
   }
+}
+
+static void
+queue_deletions (Changes *changes, const UidSet *uids)
+{
+  g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
+  FlagsId deleted = flag_table_intern_text (changes->engine->flags, "\\Deleted");
+
+  for (guint i = 0; i < sets->len; i++)
+    queue_store (changes, g_ptr_array_index (sets, i), STORE_ADD, deleted, NULL, on_deleted);
 }
 
 typedef struct {
@@ -305,31 +332,55 @@ queue_flags (Changes *changes, StoreWay way, GHashTable *groups)
   }
 }
 
+/* What the mailbox's own plan says; without one, messages are copied from it and that is all. */
 static void
-queue_first_chain (Changes *changes)
+plan_changes (Changes *changes, GHashTable *groups[N_STORES], UidSet *expunge)
 {
-  const GArray *expunge = changes->mailbox->plan->expunge[changes->side];
+  const GArray *pairs = changes->mailbox->plan->expunge[changes->side];
+
+  for (guint i = 0; i < pairs->len; i++) {
+    StorePair *pair = &g_array_index (pairs, StorePair, i);
+
+    uid_set_add (expunge, pair->uid[changes->side]);
+    g_hash_table_insert (changes->expunge, GUINT_TO_POINTER (pair->uid[changes->side]), pair);
+  }
+  group_changes (changes, groups);
+}
+
+static void
+select_first (Changes *changes, gboolean planned)
+{
+  const SyncDelta *delta = planned ? changes->mailbox->side[changes->side].delta : NULL;
+
+  changes->selection =
+      sync_peer_select (changes->engine->peer[changes->side], changes->wait, changes->mailbox,
+                        delta != NULL ? delta->uidvalidity : 0,
+                        delta != NULL ? delta->highestmodseq : 0, &first_funcs, changes);
+}
+
+/* UID COPY goes before everything that changes what is copied; what is moved gets its \Deleted when
+ * the copy has arrived. */
+static void
+queue_first_chain (Changes *changes, gboolean planned)
+{
   GHashTable *groups[N_STORES];
   g_autoptr (UidSet) uids = uid_set_new ();
   guint n_stores = 0;
 
   for (StoreWay way = 0; way < N_STORES; way++)
     groups[way] = g_hash_table_new_full (NULL, NULL, NULL, group_free);
-  group_changes (changes, groups);
-
-  for (guint i = 0; i < expunge->len; i++) {
-    StorePair *pair = &g_array_index (expunge, StorePair, i);
-
-    uid_set_add (uids, pair->uid[changes->side]);
-    g_hash_table_insert (changes->expunge, GUINT_TO_POINTER (pair->uid[changes->side]), pair);
-  }
+  if (planned)
+    plan_changes (changes, groups, uids);
   for (StoreWay way = 0; way < N_STORES; way++)
     n_stores += g_hash_table_size (groups[way]);
-  if (n_stores > 0 || !uid_set_is_empty (uids)) {
-    changes->selection = sync_peer_select (changes->engine->peer[changes->side], changes->wait,
-                                           changes->mailbox, 0, 0, &first_funcs, changes);
-    queue_deletions (changes, uids);
-  }
+  if (n_stores > 0 || !uid_set_is_empty (uids) || changes->departures != NULL)
+    select_first (changes, planned);
+  if (changes->departures != NULL)
+    sync_departures_queue (changes->departures, changes->wait, changes->selection);
+  queue_message_ids (changes, uids);
+  if (changes->departures != NULL)
+    uid_set_subtract (uids, sync_departures_moved (changes->departures));
+  queue_deletions (changes, uids);
   for (StoreWay way = 0; way < N_STORES; way++) {
     queue_flags (changes, way, groups[way]);
     g_hash_table_unref (groups[way]);
@@ -382,16 +433,34 @@ is_planned_mailbox (const Changes *changes)
          selection->uidvalidity == changes->mailbox->side[changes->side].delta->uidvalidity;
 }
 
+/* What is moved, and has arrived where it goes. */
+static UidSet *
+arrived (Changes *changes)
+{
+  UidSet *uids;
+
+  if (changes->departures == NULL)
+    return uid_set_new ();
+  uids = uid_set_copy (sync_departures_arrived (changes->departures, changes->wait));
+  /* Expunged by somebody else meanwhile. */
+  uid_set_subtract (uids, changes->gone);
+  return uids;
+}
+
 static void
 queue_second_chain (Changes *changes)
 {
   SyncPeer *peer = changes->engine->peer[changes->side];
-  gboolean proceed = is_planned_mailbox (changes);
-  g_autoptr (GPtrArray) sets = uid_set_split (changes->deleted, MAX_SET_LENGTH);
+  gboolean proceed;
+  g_autoptr (UidSet) moved = arrived (changes);
+  g_autoptr (GPtrArray) sets = NULL;
   const SyncDelta *delta = changes->mailbox->side[changes->side].delta;
 
-  if (sets->len == 0 || changes->selection->error != NULL)
+  if (changes->selection->error != NULL ||
+      (uid_set_is_empty (changes->deleted) && uid_set_is_empty (moved)))
     return;
+  if (!(proceed = is_planned_mailbox (changes)))
+    uid_set_clear (moved);
   if (!proceed) {
     changes->mailbox->unconfirmed = TRUE;
     log_mailbox_warning (changes->mailbox->display,
@@ -400,6 +469,9 @@ queue_second_chain (Changes *changes)
   }
   changes->second = sync_peer_select (peer, changes->wait, changes->mailbox, delta->uidvalidity,
                                       proceed ? delta->highestmodseq : 0, &second_funcs, changes);
+  queue_deletions (changes, moved);
+  uid_set_union (changes->deleted, moved);
+  sets = uid_set_split (changes->deleted, MAX_SET_LENGTH);
   for (guint i = 0; i < sets->len; i++) {
     ImapCommand *command = imap_command_new (proceed ? "UID EXPUNGE" : "UID STORE");
 
@@ -425,6 +497,7 @@ changes_new (SyncEngine *engine, SyncMailbox *mailbox, Side side, SyncWait *wait
   changes->ids = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   changes->deleted = uid_set_new ();
   changes->gone = uid_set_new ();
+  changes->vanished = uid_set_new ();
   return changes;
 }
 
@@ -444,21 +517,57 @@ finish_changes (Changes *changes)
     mailbox->unconfirmed = TRUE;
 }
 
+static Changes *
+find_changes (GPtrArray *all, const SyncMailbox *mailbox, Side side)
+{
+  for (guint i = 0; i < all->len; i++) {
+    Changes *changes = g_ptr_array_index (all, i);
+
+    if (changes->mailbox == mailbox && changes->side == side)
+      return changes;
+  }
+  return NULL;
+}
+
+/* Messages are also copied from mailboxes that have no plan. */
+static void
+add_departures (SyncEngine *engine, GPtrArray *mailboxes, GPtrArray *all, SyncWait *wait)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    g_autoptr (GPtrArray) sources = sync_departures_sources (mailboxes, side);
+
+    for (guint i = 0; i < sources->len; i++) {
+      SyncMailbox *source = g_ptr_array_index (sources, i);
+      Changes *changes = find_changes (all, source, side);
+
+      if (changes == NULL) {
+        changes = changes_new (engine, source, side, wait);
+        g_ptr_array_add (all, changes);
+      }
+      changes->departures = sync_departures_new (engine, mailboxes, source, side);
+    }
+  }
+}
+
 gboolean
 sync_apply (SyncEngine *engine, GPtrArray *mailboxes, GError **error)
 {
   g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (changes_free);
   SyncWait wait = {.engine = engine};
   gboolean ok, reads = FALSE;
+  guint planned;
 
   for (guint i = 0; i < mailboxes->len; i++) {
-    for (Side side = 0; side < N_SIDES; side++) {
-      Changes *changes = changes_new (engine, g_ptr_array_index (mailboxes, i), side, &wait);
+    for (Side side = 0; side < N_SIDES; side++)
+      g_ptr_array_add (all, changes_new (engine, g_ptr_array_index (mailboxes, i), side, &wait));
+  }
+  planned = all->len;
+  add_departures (engine, mailboxes, all, &wait);
+  for (guint i = 0; i < all->len; i++) {
+    Changes *changes = g_ptr_array_index (all, i);
 
-      g_ptr_array_add (all, changes);
-      queue_first_chain (changes);
-      reads |= g_hash_table_size (changes->expunge) > 0;
-    }
+    queue_first_chain (changes, i < planned);
+    reads |= g_hash_table_size (changes->expunge) > 0 || changes->departures != NULL;
   }
   /* What is read for the log must be answered before an APPEND may begin: see copy.c. */
   ok = !reads || sync_wait (&wait, error);

@@ -236,3 +236,30 @@ sync_collect_marked (SyncEngine *engine, const char *const *names, GError **erro
   }
   return TRUE;
 }
+
+SyncMailbox *
+sync_collect_other (SyncEngine *engine, gint64 id, GError **error)
+{
+  g_autoptr (GPtrArray) saved = NULL;
+  SyncMailbox *mailbox = NULL;
+
+  for (guint i = 0; i < engine->mailboxes->len; i++) {
+    mailbox = g_ptr_array_index (engine->mailboxes, i);
+    if (mailbox->saved->id == id)
+      return mailbox->failed ? NULL : mailbox;
+  }
+  if ((saved = store_mailboxes (engine->store, error)) == NULL)
+    return NULL;
+  for (guint i = 0; i < saved->len; i++) {
+    const StoreMailbox *one = g_ptr_array_index (saved, i);
+
+    if (one->id != id)
+      continue;
+    if (!one->side[SIDE_LOCAL].listed || !one->side[SIDE_REMOTE].listed)
+      return NULL;
+    mailbox = make_mailbox (engine, g_ptr_array_steal_index (saved, i));
+    g_ptr_array_add (engine->mailboxes, mailbox);
+    return mailbox->failed ? NULL : mailbox;
+  }
+  return NULL;
+}

@@ -16,6 +16,10 @@ gboolean sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char
 /* Without a LIST: those that @names names, as far as they are in the saved tree; all dirty. */
 gboolean sync_collect_marked (SyncEngine *engine, const char *const *names, GError **error);
 
+/* The mailbox @id of the saved tree, whatever this run is about; NULL without an error: it is not
+ * on both sides. Where the run has none, it is added to engine->mailboxes, and needs no work. */
+SyncMailbox *sync_collect_other (SyncEngine *engine, gint64 id, GError **error);
+
 /* Splits what is held in @mailbox into what is to be left alone (holds) and what is to be tried
  * again (due); @held: how many messages of each side are held. */
 gboolean sync_collect_holds (SyncEngine *engine, SyncMailbox *mailbox, guint64 held[N_SIDES],

@@ -183,6 +183,11 @@ group_intents (const SyncPlan *plan)
 
       add_intent (groups, STORE_INTENT_COPY, side_other (side), message->flags, message->uid);
     }
+    for (guint i = 0; i < plan->move[side]->len; i++) {
+      const SyncMove *move = &g_array_index (plan->move[side], SyncMove, i);
+
+      add_intent (groups, STORE_INTENT_COPY, side_other (side), move->flags, move->message.uid);
+    }
     for (guint i = 0; i < plan->flags->len; i++) {
       const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
 

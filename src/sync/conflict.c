@@ -80,20 +80,20 @@ drop_conflict (SyncEngine *engine, gint64 id)
     engine->resolved (engine, id, engine->conflict_data);
 }
 
-/* Its message is paired, or gone. */
+/* Its message is paired, or gone; what is not to be expunged has no pair any more. */
 static gboolean
 is_outdated_hold (SyncEngine *engine, const SyncMailbox *mailbox, const StoreHold *hold)
 {
   StorePair pair;
   gboolean found = FALSE;
 
-  if (hold->uid == 0 || hold->kind == STORE_HOLD_FLAGS || hold->kind == STORE_HOLD_EXPUNGE)
+  if (hold->uid == 0 || hold->kind == STORE_HOLD_FLAGS)
     return FALSE;
   if (sync_delta_is_gone (mailbox->side[hold->side].delta, hold->uid))
     return TRUE;
   return store_pair_find (engine->store, mailbox->saved->id, hold->side, hold->uid, &pair, &found,
                           NULL) &&
-         found;
+         found == (hold->kind != STORE_HOLD_EXPUNGE);
 }
 
 static void

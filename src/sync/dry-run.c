@@ -39,7 +39,7 @@ sync_dry_run_count (SyncMailbox *mailbox)
   for (Side side = 0; side < N_SIDES; side++) {
     const GArray *copy = plan->copy[side_other (side)];
 
-    figures->copied[side] += copy->len;
+    figures->copied[side] += copy->len + plan->move[side_other (side)]->len;
     figures->expunged[side] += plan->expunge[side]->len;
     for (guint i = 0; i < copy->len; i++)
       figures->bytes[side] += g_array_index (copy, SyncMessage, i).size;

@@ -89,6 +89,7 @@ struct _SyncEngine {
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */
   GPtrArray *ahead;     /* what the next gather asked already: gather.c */
+  GArray *stuck;        /* moves that a server refused in this run: move.c; or NULL */
   SyncFigures figures;
   guint commit_pending; /* records in the open transaction */
   gint64 commit_since;

@@ -236,6 +236,56 @@ sync_gather_identities (SyncEngine *engine, GPtrArray *mailboxes, GError **error
   return TRUE;
 }
 
+/* --- what they are --------------------------------------------------------------------------- */
+
+SyncEnquiry *
+sync_enquiry_new (SyncMailbox *mailbox, Side side)
+{
+  SyncEnquiry *enquiry = g_new0 (SyncEnquiry, 1);
+
+  enquiry->mailbox = mailbox;
+  enquiry->side = side;
+  enquiry->uids = uid_set_new ();
+  enquiry->identities = g_array_new (FALSE, TRUE, sizeof (SyncIdentity));
+  return enquiry;
+}
+
+void
+sync_enquiry_free (SyncEnquiry *enquiry)
+{
+  uid_set_free (enquiry->uids);
+  g_array_unref (enquiry->identities);
+  g_free (enquiry);
+}
+
+gboolean
+sync_gather_enquiries (SyncEngine *engine, GPtrArray *enquiries, GError **error)
+{
+  g_autoptr (GPtrArray) all = g_ptr_array_new_with_free_func (suspects_free);
+  SyncWait wait = {.engine = engine};
+
+  for (guint i = 0; i < enquiries->len; i++) {
+    const SyncEnquiry *enquiry = g_ptr_array_index (enquiries, i);
+
+    g_ptr_array_add (
+        all, queue_suspects (engine, &wait, enquiry->mailbox, enquiry->side, enquiry->uids));
+  }
+  if (!sync_wait (&wait, error))
+    return FALSE;
+  for (guint i = 0; i < enquiries->len; i++) {
+    SyncEnquiry *enquiry = g_ptr_array_index (enquiries, i);
+    const Suspects *suspects = g_ptr_array_index (all, i);
+
+    for (guint j = 0; is_believable (suspects) && j < suspects->identities->len; j++) {
+      const SyncIdentity *identity = &g_array_index (suspects->identities, SyncIdentity, j);
+
+      if (identity->size > 0)
+        g_array_append_vals (enquiry->identities, identity, 1);
+    }
+  }
+  return TRUE;
+}
+
 /* --- pairs that are none --------------------------------------------------------------------- */
 
 static gboolean

@@ -2,8 +2,24 @@
 #pragma once
 
 #include "sync/engine.h"
+#include "sync/identity.h"
 
 G_BEGIN_DECLS
+
+/* What is to be found out of some messages of one mailbox on one side. */
+typedef struct {
+  SyncMailbox *mailbox;
+  Side side;
+  UidSet *uids;
+  GArray *identities; /* the answer: SyncIdentity, ascending UID, those that were described */
+} SyncEnquiry;
+
+SyncEnquiry *sync_enquiry_new (SyncMailbox *mailbox, Side side);
+void sync_enquiry_free (SyncEnquiry *enquiry);
+
+/* Asks for date, size, server id and Message-ID of all messages of @enquiries (SyncEnquiry), all at
+ * once. A mailbox that is another one now has no answers. */
+gboolean sync_gather_enquiries (SyncEngine *engine, GPtrArray *enquiries, GError **error);
 
 /* Appends to @wrong those of @pairs (StorePair, both of whose messages are there) that are two
  * different messages. */

@@ -14,6 +14,7 @@
 #include "sync/figures.h"
 #include "sync/gather.h"
 #include "sync/light.h"
+#include "sync/move.h"
 #include "sync/space.h"
 #include "sync/tree-run.h"
 
@@ -42,6 +43,8 @@ count_planned (SyncMailbox *mailbox)
       uid_set_add (now, g_array_index (plan_->expunge[side], StorePair, i).uid[side]);
     for (guint i = 0; i < plan_->copy[side]->len; i++)
       uid_set_add (now, g_array_index (plan_->copy[side], SyncMessage, i).uid);
+    for (guint i = 0; i < plan_->move[side]->len; i++)
+      uid_set_add (now, g_array_index (plan_->move[side], SyncMove, i).message.uid);
     for (guint i = 0; i < plan_->flags->len; i++) {
       const SyncFlagChange *change = &g_array_index (plan_->flags, SyncFlagChange, i);
 
@@ -154,7 +157,7 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
       !sync_check_store (engine, error))
     return FALSE;
   set_phase (engine, "plan");
-  if (!sync_ask_plans (engine, work, error))
+  if (!sync_ask_plans (engine, work, error) || !sync_move_plan (engine, work, error))
     return FALSE;
   for (guint i = 0; i < work->len; i++) {
     SyncMailbox *mailbox = g_ptr_array_index (work, i);
@@ -176,6 +179,8 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
       break;
     if (sync_plan_has_effect (mailbox->plan))
       g_ptr_array_add (effects, mailbox);
+    else if (sync_move_is_awaited (engine, mailbox))
+      finish_round (engine, mailbox);
     else
       settle (engine, mailbox);
   }
@@ -255,6 +260,7 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
   engine->bytes_done = engine->bytes_total = 0;
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
   engine->mailboxes = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_mailbox_free);
+  g_clear_pointer (&engine->stuck, g_array_unref);
   ok = marked ? sync_collect_marked (engine, names, error) && run_rounds (engine, error)
               : run_whole (engine, names, error);
   sync_gather_forget (engine, NULL);

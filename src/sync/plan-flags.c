@@ -193,6 +193,19 @@ sync_flags_merge_match (const SyncPlanInput *in, const SyncMatch *match, const S
   finish (in, merge);
 }
 
+FlagsId
+sync_flags_base (const SyncPlanInput *in, Side side, const StorePair *pair, FlagsId flags)
+{
+  Side other = side_other (side);
+  FlagsId intended, ignored;
+
+  return sync_find_intent (in, STORE_INTENT_FLAGS, side, pair->uid[side], &intended) &&
+                 !sync_find_intent (in, STORE_INTENT_FLAGS, other, pair->uid[other], &ignored) &&
+                 same (in, side, flags, intended)
+             ? intended
+             : pair->flags;
+}
+
 gboolean
 sync_flags_were_changed (const SyncPlanInput *in, Side side, const StorePair *pair, FlagsId flags)
 {

@@ -44,6 +44,10 @@ void sync_flags_merge_pair (const SyncPlanInput *in, const StorePair *pair,
 void sync_flags_merge_match (const SyncPlanInput *in, const SyncMatch *match, const StorePair *old,
                              const SyncMessage *const message[N_SIDES], SyncFlagMerge *merge);
 
+/* What both agreed on of @pair when @flags of @side are our own doing, of a pass that was cut: what
+ * it meant to store. Else what is saved. */
+FlagsId sync_flags_base (const SyncPlanInput *in, Side side, const StorePair *pair, FlagsId flags);
+
 /* Do @flags of a message on @side differ from the agreed ones by more than what we did ourselves?
  */
 gboolean

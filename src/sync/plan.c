@@ -30,6 +30,9 @@ sync_plan_new (void)
     plan->unpaired[side] = uid_set_new ();
     plan->expunge[side] = g_array_new (FALSE, TRUE, sizeof (StorePair));
     plan->copy[side] = g_array_new (FALSE, TRUE, sizeof (SyncMessage));
+    plan->move[side] = g_array_new (FALSE, TRUE, sizeof (SyncMove));
+    plan->held[side] = g_array_new (FALSE, TRUE, sizeof (SyncMessage));
+    plan->marked[side] = uid_set_new ();
     plan->unstable[side] = uid_set_new ();
   }
   return plan;
@@ -48,6 +51,9 @@ sync_plan_free (SyncPlan *plan)
     uid_set_free (plan->unpaired[side]);
     g_array_unref (plan->expunge[side]);
     g_array_unref (plan->copy[side]);
+    g_array_unref (plan->move[side]);
+    g_array_unref (plan->held[side]);
+    uid_set_free (plan->marked[side]);
     uid_set_free (plan->unstable[side]);
   }
   g_free (plan);
@@ -67,7 +73,7 @@ gboolean
 sync_plan_has_effect (const SyncPlan *plan)
 {
   for (Side side = 0; side < N_SIDES; side++) {
-    if (plan->expunge[side]->len > 0 || plan->copy[side]->len > 0)
+    if (plan->expunge[side]->len > 0 || plan->copy[side]->len > 0 || plan->move[side]->len > 0)
       return TRUE;
   }
   for (guint i = 0; i < plan->flags->len; i++) {
@@ -289,6 +295,7 @@ plan_expunge (Planner *p, const StorePair *pair, Side side)
 {
   const SyncDelta *delta = p->in->delta[side];
   const SyncMessage *message = sync_delta_find (delta, pair->uid[side]);
+  StorePair expunge = *pair;
 
   if (delta->read_only || uid_set_contains (p->held_expunge[side], pair->uid[side])) {
     if (delta->read_only)
@@ -298,7 +305,12 @@ plan_expunge (Planner *p, const StorePair *pair, Side side)
   }
   if (!may_plan (p, side, pair->uid[side]))
     return;
-  g_array_append_val (p->plan->expunge[side], *pair);
+  if (message != NULL)
+    expunge.flags = sync_flags_base (p->in, side, pair, message->flags);
+  g_array_append_val (p->plan->expunge[side], expunge);
+  if (message != NULL && flag_table_contains (p->in->flags, message->flags, "\\Deleted") &&
+      !flag_table_contains (p->in->flags, expunge.flags, "\\Deleted"))
+    uid_set_add (p->plan->marked[side], pair->uid[side]);
   if (message != NULL && sync_flags_were_changed (p->in, side, pair, message->flags)) {
     SyncConflict *conflict = add_conflict (p, "delete-vs-change", side_other (side));
 
@@ -505,8 +517,12 @@ plan_copies (Planner *p, Side origin)
   for (guint i = 0; i < messages->len; i++) {
     const SyncMessage *message = &g_array_index (messages, SyncMessage, i);
 
-    if (!is_unpaired (p, origin, message) || uid_set_contains (p->held[origin], message->uid))
+    if (!is_unpaired (p, origin, message))
       continue;
+    if (uid_set_contains (p->held[origin], message->uid)) {
+      g_array_append_val (p->plan->held[origin], *message);
+      continue;
+    }
     if (p->in->delta[side_other (origin)]->read_only) {
       add_read_only_conflict (p, side_other (origin));
       p->plan->waiting = TRUE;

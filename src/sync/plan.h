@@ -63,6 +63,17 @@ typedef struct {
   guint8 stores[N_SIDES]; /* of the apply step: how many UID STOREs are to be confirmed */
 } SyncFlagChange;
 
+/* A message that need not be sent: the other server has it already, under another UID or in another
+ * mailbox, and copies it itself (plan-moves.h). */
+typedef struct {
+  SyncMessage message; /* of the origin, as in copy[] */
+  gpointer source;     /* the mailbox that has it: SyncMoveBox.mailbox */
+  StorePair pair;      /* there; the UID of the other side is what is copied */
+  FlagsId flags;       /* agreed for the new pair */
+  gboolean expunge;    /* a move: the pair is in the source's expunge[], and must stay when the copy
+                        * is refused */
+} SyncMove;
+
 typedef struct {
   const char *kind;     /* static: "flags", "delete-vs-change", "mass-deletion", "uidvalidity",
                            "read-only", "refused" */
@@ -92,7 +103,11 @@ typedef struct {
   GArray *expunge[N_SIDES]; /* StorePair whose message on that side is to go */
   GArray *flags; /* SyncFlagChange, also those that only the database needs (send nowhere) */
   GArray *copy[N_SIDES]; /* SyncMessage of that side, to be appended to the other; ascending UID */
+  GArray
+      *move[N_SIDES]; /* SyncMove of that side; ascending UID; the planner itself leaves it empty */
 
+  GArray *held[N_SIDES];     /* SyncMessage: would be copied, were they not held */
+  UidSet *marked[N_SIDES];   /* of expunge[]: have \\Deleted already, perhaps from us */
   UidSet *unstable[N_SIDES]; /* were restless: to be held */
   GPtrArray *conflicts;      /* SyncConflict */
   gboolean waiting;          /* something is left undone that only a new gather from the old numbers

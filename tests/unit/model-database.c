@@ -6,24 +6,24 @@
 void
 model_database_init (Model *m)
 {
-  m->db.pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
-  m->db.intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
-  m->db.holds = g_ptr_array_new_with_free_func ((GDestroyNotify)store_hold_free);
+  m->db->pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  m->db->intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
+  m->db->holds = g_ptr_array_new_with_free_func ((GDestroyNotify)store_hold_free);
 }
 
 void
 model_database_clear (Model *m)
 {
-  g_array_unref (m->db.pairs);
-  g_ptr_array_unref (m->db.intents);
-  g_ptr_array_unref (m->db.holds);
+  g_array_unref (m->db->pairs);
+  g_ptr_array_unref (m->db->intents);
+  g_ptr_array_unref (m->db->holds);
 }
 
 StorePair *
 model_pair (Model *m, Side side, guint32 uid)
 {
-  for (guint i = 0; i < m->db.pairs->len; i++) {
-    StorePair *pair = &g_array_index (m->db.pairs, StorePair, i);
+  for (guint i = 0; i < m->db->pairs->len; i++) {
+    StorePair *pair = &g_array_index (m->db->pairs, StorePair, i);
 
     if (pair->uid[side] == uid)
       return pair;
@@ -48,11 +48,11 @@ model_pair_insert (Model *m, const StorePair *pair)
     if (model_pair (m, side, pair->uid[side]) != NULL)
       model_fail (m, "%s %u is paired twice", side_name (side), pair->uid[side]);
   }
-  while (at < m->db.pairs->len &&
-         g_array_index (m->db.pairs, StorePair, at).uid[SIDE_LOCAL] < pair->uid[SIDE_LOCAL])
+  while (at < m->db->pairs->len &&
+         g_array_index (m->db->pairs, StorePair, at).uid[SIDE_LOCAL] < pair->uid[SIDE_LOCAL])
     at++;
-  g_array_insert_vals (m->db.pairs, at, pair, 1);
-  m->db.writes++;
+  g_array_insert_vals (m->db->pairs, at, pair, 1);
+  m->db->writes++;
   model_trace (m, "  database: pair %u=%u (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
                model_text (model_bits (pair->flags)));
 }
@@ -68,8 +68,8 @@ model_pair_delete (Model *m, const StorePair *pair)
     return;
   }
   model_trace (m, "  database: no pair %u=%u", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE]);
-  g_array_remove_index (m->db.pairs, known - &g_array_index (m->db.pairs, StorePair, 0));
-  m->db.writes++;
+  g_array_remove_index (m->db->pairs, known - &g_array_index (m->db->pairs, StorePair, 0));
+  m->db->writes++;
 }
 
 void
@@ -86,5 +86,5 @@ model_pair_set_flags (Model *m, const SyncFlagChange *change, FlagsId flags)
     model_trace (m, "  database: %u=%u agreed (%s)", pair->uid[SIDE_LOCAL], pair->uid[SIDE_REMOTE],
                  model_text (model_bits (flags)));
   pair->flags = flags;
-  m->db.writes++;
+  m->db->writes++;
 }

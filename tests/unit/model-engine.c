@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "config.h"
 
-#include "model.h"
+#include "model-run.h"
 
 #include <string.h>
 
@@ -11,22 +11,6 @@
 /* What the real engine does around the planner (sync/gather.c, apply.c, commit.c), with no network
  * in between: gather, plan, one transaction for what the database alone needs and for the intents,
  * effects in two chains, confirmations. */
-
-typedef struct {
-  Model *m;
-  ModelNumbers base[N_SIDES]; /* what the next gather starts from */
-  SyncDelta *delta[N_SIDES];
-  GArray *pairs;
-  GArray *matches;
-  GPtrArray *intents;          /* copies of the database's */
-  GPtrArray *holds;            /* that are not due; owned by the database */
-  UidSet *due[N_SIDES];        /* held UIDs that are tried again */
-  UidSet *planned[N_SIDES][2]; /* once, twice in this run */
-  SyncPlan *plan;
-  gboolean asked_twice;
-  gboolean unconfirmed;
-  gboolean crashed; /* nothing is heard any more */
-} Run;
 
 /* --- holds and intents ------------------------------------------------------------------------ */
 
@@ -43,11 +27,11 @@ find_hold (GPtrArray *holds, Side side, guint32 uid)
 }
 
 /* No longer due in this run either. */
-static void
-save_hold (Run *run, Side side, guint32 uid, StoreHoldKind kind)
+void
+model_save_hold (Run *run, Side side, guint32 uid, StoreHoldKind kind)
 {
   Model *m = run->m;
-  StoreHold *hold = find_hold (m->db.holds, side, uid);
+  StoreHold *hold = find_hold (m->db->holds, side, uid);
 
   if (hold == NULL) {
     hold = g_new0 (StoreHold, 1);
@@ -55,10 +39,10 @@ save_hold (Run *run, Side side, guint32 uid, StoreHoldKind kind)
     hold->mailbox = 1;
     hold->side = side;
     hold->uid = uid;
-    g_ptr_array_add (m->db.holds, hold);
+    g_ptr_array_add (m->db->holds, hold);
   }
   hold->kind = kind;
-  m->db.writes++;
+  m->db->writes++;
   if (find_hold (run->holds, side, uid) == NULL)
     g_ptr_array_add (run->holds, hold);
   model_trace (m, "  database: %s %u is held", side_name (side), uid);
@@ -68,8 +52,8 @@ static void
 drop_hold (Run *run, StoreHold *hold)
 {
   g_ptr_array_remove (run->holds, hold);
-  g_ptr_array_remove (run->m->db.holds, hold);
-  run->m->db.writes++;
+  g_ptr_array_remove (run->m->db->holds, hold);
+  run->m->db->writes++;
 }
 
 static void
@@ -77,7 +61,7 @@ add_intent (Run *run, StoreIntentKind kind, Side side, guint32 uid, FlagsId flag
 {
   StoreIntent *intent = g_new0 (StoreIntent, 1);
 
-  intent->id = run->m->db.intents->len + 1;
+  intent->id = run->m->db->intents->len + 1;
   intent->kind = kind;
   intent->mailbox = 1;
   intent->side = side;
@@ -85,7 +69,7 @@ add_intent (Run *run, StoreIntentKind kind, Side side, guint32 uid, FlagsId flag
   intent->flags = flags;
   intent->uidvalidity = run->delta[side]->uidvalidity;
   intent->uidnext = run->delta[side]->uidnext;
-  g_ptr_array_add (run->m->db.intents, intent);
+  g_ptr_array_add (run->m->db->intents, intent);
 }
 
 /* --- gather ---------------------------------------------------------------------------------- */
@@ -106,11 +90,15 @@ select_mailbox (Run *run, Side side, gboolean full)
   delta->read_only = server->read_only;
   delta->mask.any_keyword = server->any_keyword && !server->read_only;
   delta->mask.permitted = server->read_only ? 0 : model_flags (server->permanent);
-  delta->mask.refused = run->m->db.refused[side];
+  delta->mask.refused = run->m->db->refused[side];
   delta->full = full;
   for (guint i = 0; i < server->state.messages->len; i++) {
     const ModelMessage *message = &g_array_index (server->state.messages, ModelMessage, i);
-    SyncMessage known_as = {.uid = message->uid, .flags = model_flags (message->flags)};
+    SyncMessage known_as = {
+        .uid = message->uid,
+        .flags = model_flags (message->flags),
+        .guid = server->guids ? message->guid : 0,
+    };
 
     if (full || (known && message->modseq > base->highestmodseq) || message->uid >= base->uidnext ||
         uid_set_contains (run->due[side], message->uid))
@@ -146,13 +134,13 @@ gather (Run *run, Side side, gboolean full)
     sync_delta_free (delta);
     full = TRUE;
   }
-  model_trace (run->m, "gather %s: UIDVALIDITY %u UIDNEXT %u HIGHESTMODSEQ %u since %u/%u/%u%s%s",
-               side_name (side), delta->uidvalidity, delta->uidnext, (guint)delta->highestmodseq,
-               base->uidvalidity, base->uidnext, (guint)base->highestmodseq,
-               delta->full ? ", all" : "",
-               delta->trust == SYNC_TRUST_NONE       ? ", no trust"
-               : delta->trust == SYNC_TRUST_INFERRED ? ", inferred"
-                                                     : "");
+  model_trace (
+      run->m, "gather %s %u: UIDVALIDITY %u UIDNEXT %u HIGHESTMODSEQ %u since %u/%u/%u%s%s",
+      side_name (side), run->box, delta->uidvalidity, delta->uidnext, (guint)delta->highestmodseq,
+      base->uidvalidity, base->uidnext, (guint)base->highestmodseq, delta->full ? ", all" : "",
+      delta->trust == SYNC_TRUST_NONE       ? ", no trust"
+      : delta->trust == SYNC_TRUST_INFERRED ? ", inferred"
+                                            : "");
   sync_delta_free (run->delta[side]);
   run->delta[side] = delta;
 }
@@ -169,8 +157,8 @@ load_pairs (Run *run)
   gboolean all = run->delta[SIDE_LOCAL]->full || run->delta[SIDE_REMOTE]->full;
 
   g_array_set_size (run->pairs, 0);
-  for (guint i = 0; i < run->m->db.pairs->len; i++) {
-    const StorePair *pair = &g_array_index (run->m->db.pairs, StorePair, i);
+  for (guint i = 0; i < run->m->db->pairs->len; i++) {
+    const StorePair *pair = &g_array_index (run->m->db->pairs, StorePair, i);
 
     if (all || touches (run->delta[SIDE_LOCAL], pair->uid[SIDE_LOCAL]) ||
         touches (run->delta[SIDE_REMOTE], pair->uid[SIDE_REMOTE]))
@@ -229,7 +217,7 @@ call_planner (Run *run, SyncPlanInput *input)
   input->flags = model_flag_table ();
   load_pairs (run);
   input->pairs = run->pairs;
-  input->n_pairs = run->m->db.pairs->len;
+  input->n_pairs = run->m->db->pairs->len;
   input->intents = run->intents;
   input->holds = run->holds;
   input->matches = run->matches;
@@ -316,8 +304,8 @@ trace_plan (Run *run)
 
   if (m->trace == NULL)
     return;
-  model_trace (m, "plan:%s%s%s", plan->reset ? " reset" : "", plan->waiting ? " waiting" : "",
-               sync_plan_is_empty (plan) ? " nothing" : "");
+  model_trace (m, "plan %u:%s%s%s", run->box, plan->reset ? " reset" : "",
+               plan->waiting ? " waiting" : "", sync_plan_is_empty (plan) ? " nothing" : "");
   for (guint i = 0; i < plan->pairs->len; i++)
     model_trace (m, "  match %u=%u", g_array_index (plan->pairs, StorePair, i).uid[0],
                  g_array_index (plan->pairs, StorePair, i).uid[1]);
@@ -339,6 +327,13 @@ trace_plan (Run *run)
     for (guint i = 0; i < plan->copy[side]->len; i++)
       model_trace (m, "  copy %s %u", side_name (side),
                    g_array_index (plan->copy[side], SyncMessage, i).uid);
+    for (guint i = 0; i < plan->move[side]->len; i++) {
+      const SyncMove *move = &g_array_index (plan->move[side], SyncMove, i);
+
+      model_trace (m, "  %s %s %u, it is %u=%u in %u", move->expunge ? "move" : "copy by COPY",
+                   side_name (side), move->message.uid, move->pair.uid[0], move->pair.uid[1],
+                   ((Run *)move->source)->box);
+    }
   }
 }
 
@@ -349,7 +344,7 @@ write_intents (Run *run)
 {
   const SyncPlan *plan = run->plan;
 
-  g_ptr_array_set_size (run->m->db.intents, 0);
+  g_ptr_array_set_size (run->m->db->intents, 0);
   for (Side side = 0; side < N_SIDES; side++) {
     for (guint i = 0; i < plan->expunge[side]->len; i++)
       add_intent (run, STORE_INTENT_EXPUNGE, side,
@@ -358,6 +353,10 @@ write_intents (Run *run)
       add_intent (run, STORE_INTENT_COPY, side_other (side),
                   g_array_index (plan->copy[side], SyncMessage, i).uid,
                   g_array_index (plan->copy[side], SyncMessage, i).flags);
+    for (guint i = 0; i < plan->move[side]->len; i++)
+      add_intent (run, STORE_INTENT_COPY, side_other (side),
+                  g_array_index (plan->move[side], SyncMove, i).message.uid,
+                  g_array_index (plan->move[side], SyncMove, i).flags);
     for (guint i = 0; i < plan->flags->len; i++) {
       const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
 
@@ -375,7 +374,7 @@ write_uidvalidity (Run *run)
   Model *m = run->m;
 
   for (Side side = 0; side < N_SIDES; side++) {
-    ModelNumbers *saved = &m->db.saved[side];
+    ModelNumbers *saved = &m->db->saved[side];
 
     if (saved->uidvalidity != run->delta[side]->uidvalidity || run->plan->reset)
       run->base[side] = *saved = (ModelNumbers){.uidvalidity = run->delta[side]->uidvalidity};
@@ -394,10 +393,10 @@ write_plan (Run *run)
 
   write_uidvalidity (run);
   if (plan->reset) {
-    while (m->db.holds->len > 0)
-      drop_hold (run, g_ptr_array_index (m->db.holds, 0));
-    g_array_set_size (m->db.pairs, 0);
-    m->db.writes++;
+    while (m->db->holds->len > 0)
+      drop_hold (run, g_ptr_array_index (m->db->holds, 0));
+    g_array_set_size (m->db->pairs, 0);
+    m->db->writes++;
   }
   for (guint i = 0; i < plan->forget->len; i++)
     model_pair_delete (m, &g_array_index (plan->forget, StorePair, i));
@@ -415,228 +414,7 @@ write_plan (Run *run)
 
     uid_iter_init (&iter, plan->unstable[side]);
     while (uid_iter_next (&iter, &uid))
-      save_hold (run, side, uid, STORE_HOLD_UNSTABLE);
-  }
-}
-
-/* --- effects --------------------------------------------------------------------------------- */
-
-typedef enum {
-  EFFECT_DELETED, /* UID STORE +FLAGS (\Deleted) */
-  EFFECT_FLAGS,   /* UID STORE FLAGS */
-  EFFECT_APPEND,
-  EFFECT_EXPUNGE, /* UID EXPUNGE: the second chain */
-} EffectKind;
-
-typedef struct {
-  EffectKind kind;
-  Side side;
-  guint index; /* in the plan's expunge[side], flags, copy[other] */
-} Effect;
-
-static void
-note_planned (Run *run, Side side, guint32 uid)
-{
-  uid_set_add (run->planned[side][uid_set_contains (run->planned[side][0], uid)], uid);
-}
-
-static void
-do_deleted (Run *run, const Effect *effect, GArray *second)
-{
-  const StorePair *pair =
-      &g_array_index (run->plan->expunge[effect->side], StorePair, effect->index);
-  ModelMessage *message = model_find (run->m, effect->side, pair->uid[effect->side]);
-  Effect expunge = {EFFECT_EXPUNGE, effect->side, effect->index};
-
-  model_trace (run->m, "STORE +\\Deleted %s %u", side_name (effect->side), pair->uid[effect->side]);
-  if (message != NULL && message->modseq > run->delta[effect->side]->highestmodseq) {
-    model_trace (run->m, "  MODIFIED");
-    run->unconfirmed = TRUE;
-    return;
-  }
-  if (message != NULL)
-    model_store (run->m, effect->side, message, message->flags | MODEL_DELETED);
-  g_array_append_val (second, expunge);
-}
-
-static void
-do_flags (Run *run, const Effect *effect)
-{
-  Model *m = run->m;
-  Side side = effect->side;
-  SyncFlagChange *change = &g_array_index (run->plan->flags, SyncFlagChange, effect->index);
-  ModelMessage *message = model_find (m, side, change->uid[side]);
-  guint list = model_bits (change->list[side]);
-  guint dropped = 0;
-
-  model_trace (m, "STORE %s %u (%s)", side_name (side), change->uid[side], model_text (list));
-  if (list & ~(model_keeps (&m->server[side]) | m->server[side].drops))
-    model_fail (m, "%s is sent a flag that it does not offer to keep", side_name (side));
-  if (message != NULL && message->modseq > run->delta[side]->highestmodseq) {
-    model_trace (m, "  MODIFIED");
-    run->unconfirmed = TRUE;
-    return;
-  }
-  if (message != NULL) {
-    model_store (m, side, message, list);
-    dropped = list & ~message->flags;
-  }
-  if (run->crashed)
-    return;
-  m->db.refused[side] = model_flags (model_bits (m->db.refused[side]) | dropped);
-  change->send[side] = FALSE;
-  if (!change->send[side_other (side)])
-    model_pair_set_flags (m, change, change->agreed);
-}
-
-static void
-do_append (Run *run, const Effect *effect)
-{
-  Model *m = run->m;
-  Side from = side_other (effect->side);
-  const SyncMessage *copy = &g_array_index (run->plan->copy[from], SyncMessage, effect->index);
-  const ModelMessage *source = model_find (m, from, copy->uid);
-  guint flags = model_bits (
-      flag_table_mask (model_flag_table (), copy->flags, &run->delta[effect->side]->mask));
-  StorePair pair = {.flags = copy->flags};
-  guint dropped;
-
-  model_trace (m, "APPEND %s of %s %u", side_name (effect->side), side_name (from), copy->uid);
-  if (source == NULL) {
-    run->unconfirmed = TRUE;
-  } else if (model_refuses (&m->server[effect->side], source->id)) {
-    model_trace (m, "  NO");
-    if (!run->crashed)
-      save_hold (run, from, copy->uid, STORE_HOLD_REFUSED);
-  } else if (run->crashed && model_chance (m, 2)) {
-    ModelMessage late = {.id = source->id, .flags = flags, .modseq = m->runs};
-
-    model_trace (m, "  cut off, may land later");
-    g_array_append_val (m->server[effect->side].landing, late);
-  } else {
-    pair.uid[from] = copy->uid;
-    pair.uid[effect->side] = model_append (m, effect->side, source->id, flags, TRUE);
-    dropped = flags & ~model_keeps (&m->server[effect->side]);
-    if (run->crashed)
-      return;
-    m->db.refused[effect->side] = model_flags (model_bits (m->db.refused[effect->side]) | dropped);
-    if (m->server[effect->side].appenduid)
-      model_pair_insert (m, &pair);
-    else
-      run->unconfirmed = TRUE;
-  }
-}
-
-static void
-do_expunge (Run *run, const Effect *effect)
-{
-  Model *m = run->m;
-  const StorePair *pair =
-      &g_array_index (run->plan->expunge[effect->side], StorePair, effect->index);
-  const ModelMessage *message = model_find (m, effect->side, pair->uid[effect->side]);
-
-  model_trace (m, "UID EXPUNGE %s %u", side_name (effect->side), pair->uid[effect->side]);
-  if (message != NULL && !(message->flags & MODEL_DELETED)) {
-    run->unconfirmed = TRUE;
-    return;
-  }
-  if (message != NULL) {
-    const ModelHistory *h = &m->history[message->id];
-
-    if (h->expunged[SIDE_LOCAL] + h->expunged[SIDE_REMOTE] == 0)
-      model_fail (m, "message %u is expunged, and no client did so", message->id);
-    model_expunge (m, effect->side, pair->uid[effect->side]);
-  }
-  if (!run->crashed)
-    model_pair_delete (m, pair);
-}
-
-/* Two connections: each in its order, both at once. After a crash what was sent already may still
- * be done, and nobody hears of it. */
-static void
-do_effects (Run *run, GArray *queue[N_SIDES], GArray *second[N_SIDES])
-{
-  Model *m = run->m;
-  guint next[N_SIDES] = {0, 0};
-  gboolean cut[N_SIDES] = {FALSE, FALSE};
-
-  while (m->failure == NULL) {
-    Side side = model_random (m, N_SIDES);
-    const Effect *effect;
-
-    if (next[side] == queue[side]->len || cut[side])
-      side = side_other (side);
-    if (next[side] == queue[side]->len || cut[side])
-      return;
-    effect = &g_array_index (queue[side], Effect, next[side]);
-    if (!run->crashed && model_boundary (m)) {
-      model_trace (m, "CRASH");
-      run->crashed = TRUE;
-    }
-    if (run->crashed && model_chance (m, 2)) {
-      cut[side] = TRUE;
-      continue;
-    }
-    next[side]++;
-    if (m->server[side].read_only)
-      model_fail (m, "%s is read-only and is written to", side_name (side));
-    if (effect->kind == EFFECT_DELETED)
-      do_deleted (run, effect, second[side]);
-    else if (effect->kind == EFFECT_FLAGS)
-      do_flags (run, effect);
-    else if (effect->kind == EFFECT_APPEND)
-      do_append (run, effect);
-    else
-      do_expunge (run, effect);
-  }
-}
-
-static void
-queue_first_chain (Run *run, GArray *queue[N_SIDES])
-{
-  const SyncPlan *plan = run->plan;
-
-  for (Side side = 0; side < N_SIDES; side++) {
-    for (guint i = 0; i < plan->expunge[side]->len; i++) {
-      Effect effect = {EFFECT_DELETED, side, i};
-
-      g_array_append_val (queue[side], effect);
-      note_planned (run, side, g_array_index (plan->expunge[side], StorePair, i).uid[side]);
-    }
-    for (guint i = 0; i < plan->flags->len; i++) {
-      Effect effect = {EFFECT_FLAGS, side, i};
-      const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
-
-      if (!change->send[side])
-        continue;
-      g_array_append_val (queue[side], effect);
-      note_planned (run, side, change->uid[side]);
-    }
-    for (guint i = 0; i < plan->copy[side]->len; i++) {
-      Effect effect = {EFFECT_APPEND, side_other (side), i};
-
-      g_array_append_val (queue[side_other (side)], effect);
-      note_planned (run, side, g_array_index (plan->copy[side], SyncMessage, i).uid);
-    }
-  }
-}
-
-static void
-apply (Run *run)
-{
-  GArray *queue[N_SIDES], *second[N_SIDES];
-
-  for (Side side = 0; side < N_SIDES; side++) {
-    queue[side] = g_array_new (FALSE, FALSE, sizeof (Effect));
-    second[side] = g_array_new (FALSE, FALSE, sizeof (Effect));
-  }
-  queue_first_chain (run, queue);
-  do_effects (run, queue, second);
-  if (!run->crashed)
-    do_effects (run, second, second);
-  for (Side side = 0; side < N_SIDES; side++) {
-    g_array_unref (queue[side]);
-    g_array_unref (second[side]);
+      model_save_hold (run, side, uid, STORE_HOLD_UNSTABLE);
   }
 }
 
@@ -655,8 +433,8 @@ take_numbers (ModelNumbers numbers[N_SIDES], Run *run)
 static void
 drop_done_holds (Run *run)
 {
-  for (guint i = run->m->db.holds->len; i > 0; i--) {
-    StoreHold *hold = g_ptr_array_index (run->m->db.holds, i - 1);
+  for (guint i = run->m->db->holds->len; i > 0; i--) {
+    StoreHold *hold = g_ptr_array_index (run->m->db->holds, i - 1);
     gboolean held = find_hold (run->holds, hold->side, hold->uid) != NULL;
 
     if (!held || sync_delta_is_gone (run->delta[hold->side], hold->uid))
@@ -671,17 +449,17 @@ settle (Run *run)
   Model *m = run->m;
   ModelNumbers numbers[N_SIDES];
 
-  if (m->db.intents->len > 0) {
-    g_ptr_array_set_size (m->db.intents, 0);
-    m->db.writes++;
+  if (m->db->intents->len > 0) {
+    g_ptr_array_set_size (m->db->intents, 0);
+    m->db->writes++;
   }
   if (run->plan->waiting)
     return;
   drop_done_holds (run);
   take_numbers (numbers, run);
-  if (memcmp (numbers, m->db.saved, sizeof numbers) != 0) {
-    memcpy (m->db.saved, numbers, sizeof numbers);
-    m->db.writes++;
+  if (memcmp (numbers, m->db->saved, sizeof numbers) != 0) {
+    memcpy (m->db->saved, numbers, sizeof numbers);
+    m->db->writes++;
     model_trace (m, "  database: numbers saved");
   }
   m->server[SIDE_LOCAL].renumbered = m->server[SIDE_REMOTE].renumbered = FALSE;
@@ -691,8 +469,8 @@ static void
 copy_intents (Run *run)
 {
   g_ptr_array_set_size (run->intents, 0);
-  for (guint i = 0; i < run->m->db.intents->len; i++) {
-    const StoreIntent *intent = g_ptr_array_index (run->m->db.intents, i);
+  for (guint i = 0; i < run->m->db->intents->len; i++) {
+    const StoreIntent *intent = g_ptr_array_index (run->m->db->intents, i);
     StoreIntent *copy = g_new0 (StoreIntent, 1);
 
     *copy = *intent;
@@ -701,12 +479,13 @@ copy_intents (Run *run)
   }
 }
 
-/* TRUE: at rest. */
+/* FALSE: crashed. */
 static gboolean
-pass (Run *run, gboolean *again)
+find_out (Run *run)
 {
   Model *m = run->m;
 
+  model_enter (m, run->box);
   run->unconfirmed = FALSE;
   copy_intents (run);
   for (Side side = 0; side < N_SIDES; side++) {
@@ -714,28 +493,68 @@ pass (Run *run, gboolean *again)
       return FALSE;
     gather (run, side, FALSE);
   }
-  if (!make_plan (run) || model_boundary (m))
-    return FALSE;
+  return make_plan (run);
+}
+
+/* The transaction before the effects. */
+static void
+commit (Run *run)
+{
+  Model *m = run->m;
+
+  model_enter (m, run->box);
   trace_plan (run);
   m->waited |= run->plan->waiting;
   write_plan (run);
-  if (!sync_plan_has_effect (run->plan)) {
+  if (sync_plan_has_effect (run->plan)) {
+    write_intents (run);
+  } else if (!run->awaited) {
     settle (run);
-    return TRUE;
+    run->active = FALSE;
   }
-  write_intents (run);
-  apply (run);
-  if (run->crashed)
-    return FALSE;
+}
+
+static void
+confirm (Run *run)
+{
+  Model *m = run->m;
+
+  model_enter (m, run->box);
   if (run->unconfirmed) {
-    memcpy (run->base, m->db.saved, sizeof run->base);
+    memcpy (run->base, m->db->saved, sizeof run->base);
     run->asked_twice = TRUE;
-  } else if (!run->plan->waiting) {
+  } else if (run->plan->waiting) {
+    memcpy (run->base, m->db->saved, sizeof run->base);
+  } else {
     take_numbers (run->base, run);
-    g_ptr_array_set_size (m->db.intents, 0);
+    g_ptr_array_set_size (m->db->intents, 0);
   }
-  *again = TRUE;
-  return FALSE;
+}
+
+/* TRUE: at rest. */
+static gboolean
+pass (Model *m, Moves *moves, gboolean *again)
+{
+  for (guint i = 0; i < m->n_boxes; i++) {
+    if (moves->run[i].active && !find_out (&moves->run[i]))
+      return FALSE;
+  }
+  model_plan_moves (m, moves);
+  if (model_boundary (m))
+    return FALSE;
+  for (guint i = 0; i < m->n_boxes; i++) {
+    if (moves->run[i].active)
+      commit (&moves->run[i]);
+  }
+  model_apply (m, moves);
+  if (moves->crashed)
+    return FALSE;
+  for (guint i = 0; i < m->n_boxes; i++) {
+    if (moves->run[i].active)
+      confirm (&moves->run[i]);
+    *again |= moves->run[i].active;
+  }
+  return !*again;
 }
 
 /* Which holds are tried again, and all that is to be asked for that. */
@@ -744,8 +563,8 @@ split_holds (Run *run)
 {
   Model *m = run->m;
 
-  for (guint i = 0; i < m->db.holds->len; i++) {
-    StoreHold *hold = g_ptr_array_index (m->db.holds, i);
+  for (guint i = 0; i < m->db->holds->len; i++) {
+    StoreHold *hold = g_ptr_array_index (m->db->holds, i);
 
     if (!(hold->kind == STORE_HOLD_UNSTABLE && (m->acts == 0 || model_chance (m, 2))) &&
         !(hold->kind == STORE_HOLD_REFUSED && m->acts > 0 && model_chance (m, 4))) {
@@ -757,45 +576,77 @@ split_holds (Run *run)
   }
 }
 
+static void
+run_init (Run *run, Model *m, Moves *moves, guint box)
+{
+  model_enter (m, box);
+  *run = (Run){.m = m, .box = box, .moves = moves, .active = TRUE};
+  run->pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  run->matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
+  run->intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
+  run->holds = g_ptr_array_new ();
+  for (Side side = 0; side < N_SIDES; side++) {
+    run->base[side] = m->db->saved[side];
+    run->due[side] = uid_set_new ();
+    run->planned[side][0] = uid_set_new ();
+    run->planned[side][1] = uid_set_new ();
+  }
+  split_holds (run);
+}
+
+/* Nothing happened after the last gather. */
+static gboolean
+is_quiet (const Run *run)
+{
+  const ModelServer *servers = run->m->box[run->box].server;
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    if (run->delta[side] == NULL ||
+        run->delta[side]->highestmodseq != servers[side].state.highestmodseq)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+run_clear (Run *run)
+{
+  for (Side side = 0; side < N_SIDES; side++) {
+    sync_delta_free (run->delta[side]);
+    uid_set_free (run->due[side]);
+    uid_set_free (run->planned[side][0]);
+    uid_set_free (run->planned[side][1]);
+  }
+  g_array_unref (run->pairs);
+  g_array_unref (run->matches);
+  g_ptr_array_unref (run->intents);
+  g_ptr_array_unref (run->holds);
+  sync_plan_free (run->plan);
+}
+
 gboolean
 model_run (Model *m)
 {
-  Run run = {.m = m};
+  Moves moves = {.stuck = g_array_new (FALSE, FALSE, sizeof (StuckMove))};
   gboolean again = TRUE, rest = FALSE;
 
   m->runs++;
   model_trace (m, "--- run %u", m->runs);
-  run.pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
-  run.matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
-  run.intents = g_ptr_array_new_with_free_func ((GDestroyNotify)store_intent_free);
-  run.holds = g_ptr_array_new ();
-  for (Side side = 0; side < N_SIDES; side++) {
-    run.base[side] = m->db.saved[side];
-    run.due[side] = uid_set_new ();
-    run.planned[side][0] = uid_set_new ();
-    run.planned[side][1] = uid_set_new ();
-  }
-  split_holds (&run);
+  for (guint i = 0; i < m->n_boxes; i++)
+    run_init (&moves.run[i], m, &moves, i);
   m->asked = FALSE;
   for (m->passes = 0; m->passes < MAX_PASSES && again && m->failure == NULL; m->passes++) {
     again = FALSE;
     model_trace (m, "- pass %u", m->passes + 1);
-    rest = pass (&run, &again);
+    rest = pass (m, &moves, &again);
   }
   m->interrupted |= !rest;
   m->quiet = rest;
-  for (Side side = 0; side < N_SIDES; side++) {
-    m->quiet = m->quiet && run.delta[side]->highestmodseq == m->server[side].state.highestmodseq;
-    sync_delta_free (run.delta[side]);
-    uid_set_free (run.due[side]);
-    uid_set_free (run.planned[side][0]);
-    uid_set_free (run.planned[side][1]);
+  for (guint i = 0; i < m->n_boxes; i++) {
+    m->quiet = m->quiet && is_quiet (&moves.run[i]);
+    run_clear (&moves.run[i]);
   }
-  g_array_unref (run.pairs);
-  g_array_unref (run.matches);
-  g_ptr_array_unref (run.intents);
-  g_ptr_array_unref (run.holds);
-  sync_plan_free (run.plan);
+  g_array_unref (moves.stuck);
   model_land (m, m->runs); /* a second has passed since the one before */
   return rest;
 }

@@ -51,6 +51,17 @@ model_fail (Model *m, const char *format, ...)
   model_trace (m, "FAILED: %s", m->failure);
 }
 
+guint
+model_enter (Model *m, guint box)
+{
+  guint before = m->at;
+
+  m->at = box;
+  m->server = m->box[box].server;
+  m->db = &m->box[box].db;
+  return before;
+}
+
 FlagTable *
 model_flag_table (void)
 {
@@ -153,7 +164,7 @@ model_find (Model *m, Side side, guint32 uid)
 }
 
 guint32
-model_append (Model *m, Side side, guint id, guint flags, gboolean ours)
+model_append (Model *m, Side side, guint id, guint flags, gboolean ours, guint64 guid)
 {
   ModelServer *s = &m->server[side];
   ModelMessage message = {
@@ -162,11 +173,14 @@ model_append (Model *m, Side side, guint id, guint flags, gboolean ours)
       .flags = flags & model_keeps (s),
       .modseq = ++s->state.highestmodseq,
       .ours = ours,
+      .guid = s->hashes   ? id + 1
+              : guid != 0 ? guid
+                          : ++m->guids + MODEL_IDS,
   };
 
   g_array_append_val (s->state.messages, message);
-  model_trace (m, "  %s: message %u appears as %u (%s)", side_name (side), id, message.uid,
-               model_text (message.flags));
+  model_trace (m, "  %s %u: message %u appears as %u (%s)", side_name (side), m->at, id,
+               message.uid, model_text (message.flags));
   return message.uid;
 }
 
@@ -178,8 +192,8 @@ model_store (Model *m, Side side, ModelMessage *message, guint flags)
     return;
   message->flags = flags;
   message->modseq = ++m->server[side].state.highestmodseq;
-  model_trace (m, "  %s: message %u, %u, has (%s)", side_name (side), message->id, message->uid,
-               model_text (flags));
+  model_trace (m, "  %s %u: message %u, %u, has (%s)", side_name (side), m->at, message->id,
+               message->uid, model_text (flags));
 }
 
 void
@@ -189,14 +203,15 @@ model_expunge (Model *m, Side side, guint32 uid)
   ModelMessage *message = model_find (m, side, uid);
   ModelGrave grave = {.uid = uid, .modseq = ++state->highestmodseq};
 
-  model_trace (m, "  %s: message %u, %u, is expunged", side_name (side), message->id, uid);
+  model_trace (m, "  %s %u: message %u, %u, is expunged", side_name (side), m->at, message->id,
+               uid);
   g_array_append_val (state->graves, grave);
   g_array_remove_index (state->messages,
                         message - &g_array_index (state->messages, ModelMessage, 0));
 }
 
-void
-model_land (Model *m, guint run)
+static void
+land (Model *m, guint run)
 {
   for (Side side = 0; side < N_SIDES; side++) {
     GArray *landing = m->server[side].landing;
@@ -207,9 +222,21 @@ model_land (Model *m, guint run)
 
       g_array_remove_index (landing, 0);
       model_trace (m, "a cut APPEND lands:");
-      model_append (m, side, message.id, message.flags, TRUE);
+      model_append (m, side, message.id, message.flags, TRUE, message.guid);
     }
   }
+}
+
+void
+model_land (Model *m, guint run)
+{
+  guint before = m->at;
+
+  for (guint i = 0; i < m->n_boxes; i++) {
+    model_enter (m, i);
+    land (m, run);
+  }
+  model_enter (m, before);
 }
 
 /* --- other clients --- */
@@ -231,7 +258,7 @@ model_client_append (Model *m, Side side, guint id, guint flags)
   ModelServer *s = &m->server[side];
 
   model_trace (m, "a client appends:");
-  model_append (m, side, id, flags, FALSE);
+  model_append (m, side, id, flags, FALSE, 0);
   m->history[id].appended[side]++;
   note_flags (m, side, id, 0, flags & model_keeps (s));
 }
@@ -256,15 +283,21 @@ has_lost_copy (Model *m, Side side, guint id)
   return FALSE;
 }
 
+/* R4's exception, from both ends: the copy that nobody knows of, and its original. */
+static void
+note_loss (Model *m, Side side, const ModelMessage *message)
+{
+  if (model_partner (m, side, message->uid) == 0 &&
+      (message->ours || has_lost_copy (m, side_other (side), message->id)))
+    m->history[message->id].exempt = m->history[message->id].blurred = TRUE;
+}
+
 static void
 client_expunges (Model *m, Side side, const ModelMessage *message)
 {
   guint id = message->id;
 
-  /* R4's exception, from both ends: the copy that nobody knows of, and its original. */
-  if (model_partner (m, side, message->uid) == 0 &&
-      (message->ours || has_lost_copy (m, side_other (side), id)))
-    m->history[id].exempt = TRUE;
+  note_loss (m, side, message);
   m->history[id].expunged[side]++;
   model_trace (m, "a client expunges:%s", m->history[id].exempt ? " (of an unknown copy)" : "");
   model_expunge (m, side, message->uid);
@@ -284,6 +317,55 @@ client_appends (Model *m, Side side)
                        model_random (m, 1 << MODEL_FLAGS) & model_random (m, 1 << MODEL_FLAGS));
 }
 
+/* To another mailbox, or to the same. */
+static void
+client_moves (Model *m, Side side, const ModelMessage *message)
+{
+  guint from = m->at, to = model_random (m, m->n_boxes);
+  ModelMessage moved = *message;
+
+  if (m->box[to].server[side].renumbered)
+    return;
+  note_loss (m, side, message);
+  m->history[moved.id].moved[side]++;
+  model_trace (m, "a client moves to %u:", to);
+  model_expunge (m, side, moved.uid);
+  model_enter (m, to);
+  model_append (m, side, moved.id, moved.flags, FALSE, moved.guid);
+  model_enter (m, from);
+}
+
+static void
+client_copies (Model *m, Side side, const ModelMessage *message)
+{
+  guint from = m->at, to = model_random (m, m->n_boxes);
+  ModelMessage copied = *message;
+
+  if (m->box[to].server[side].renumbered)
+    return;
+  m->history[copied.id].appended[side]++;
+  model_trace (m, "a client copies to %u:", to);
+  model_enter (m, to);
+  model_append (m, side, copied.id, copied.flags, FALSE, copied.guid);
+  model_enter (m, from);
+}
+
+/* The engine has copied it already, and will expunge this one. */
+static gboolean
+is_one_of_two (Model *m, Side side, guint id)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < m->n_boxes; i++) {
+    const GArray *messages = m->box[i].server[side].state.messages;
+
+    for (guint j = 0; j < messages->len; j++)
+      n += g_array_index (messages, ModelMessage, j).id == id;
+    n += m->box[i].server[side].landing->len;
+  }
+  return n > 1;
+}
+
 static void
 client_changes_flags (Model *m, Side side, ModelMessage *message)
 {
@@ -297,6 +379,7 @@ client_changes_flags (Model *m, Side side, ModelMessage *message)
   if (flags == before)
     return;
   model_trace (m, "a client changes flags:");
+  m->history[message->id].blurred |= is_one_of_two (m, side, message->id);
   model_store (m, side, message, flags);
   note_flags (m, side, message->id, before, message->flags);
 }
@@ -312,8 +395,8 @@ client_empties (Model *m, Side side)
                      &g_array_index (messages, ModelMessage, model_random (m, messages->len)));
 }
 
-void
-model_client_acts (Model *m)
+static void
+client_acts (Model *m)
 {
   Side side = model_random (m, N_SIDES);
   GArray *messages = m->server[side].state.messages;
@@ -331,9 +414,22 @@ model_client_acts (Model *m)
 
     if (what < 40)
       client_expunges (m, side, message);
+    else if (m->n_boxes > 1 && what < 60)
+      client_moves (m, side, message);
+    else if (m->n_boxes > 1 && what < 65)
+      client_copies (m, side, message);
     else
       client_changes_flags (m, side, message);
   }
+}
+
+void
+model_client_acts (Model *m)
+{
+  guint before = model_enter (m, m->n_boxes > 1 ? model_random (m, m->n_boxes) : 0);
+
+  client_acts (m);
+  model_enter (m, before);
 }
 
 /* --- what befalls servers --- */
@@ -367,7 +463,7 @@ static void
 lose_index (Model *m, Side side)
 {
   ModelServer *s = &m->server[side];
-  guint64 saved = m->db.saved[side].highestmodseq;
+  guint64 saved = m->db->saved[side].highestmodseq;
 
   if (s->renumbered)
     return;
@@ -388,7 +484,7 @@ lose_index (Model *m, Side side)
 static void
 forget_graves (Model *m, Side side)
 {
-  if (m->db.saved[side].highestmodseq == 0)
+  if (m->db->saved[side].highestmodseq == 0)
     return;
   model_trace (m, "%s forgets what was expunged", side_name (side));
   g_array_set_size (m->server[side].state.graves, 0);
@@ -430,7 +526,7 @@ restore (Model *m, Side side)
 {
   ModelServer *s = &m->server[side];
 
-  if (s->backup.messages == NULL || s->backup.highestmodseq >= m->db.saved[side].highestmodseq)
+  if (s->backup.messages == NULL || s->backup.highestmodseq >= m->db->saved[side].highestmodseq)
     return;
   model_trace (m, "%s is put back to an older backup", side_name (side));
   for (guint i = 0; i < s->state.messages->len; i++) {
@@ -449,6 +545,7 @@ void
 model_disrupts (Model *m)
 {
   Side side = model_random (m, N_SIDES);
+  guint before = model_enter (m, m->n_boxes > 1 ? model_random (m, m->n_boxes) : 0);
 
   switch (model_random (m, 5)) {
   case 0:
@@ -468,6 +565,7 @@ model_disrupts (Model *m)
     restore (m, side);
     break;
   }
+  model_enter (m, before);
 }
 
 gboolean

@@ -3,14 +3,15 @@
 
 #include "sync/plan.h"
 
-/* One mailbox on two IMAP servers, other people's clients, and an engine that crashes: all in
- * memory and driven by one seed, so that every run of a seed is the same run.
+/* One or two mailboxes on two IMAP servers, other people's clients, and an engine that crashes: all
+ * in memory and driven by one seed, so that every run of a seed is the same run.
  *
  * A message's content is its identity, a small number; messages of one identity are copies that
  * nobody can tell apart. Flags are bits. */
 
 #define MODEL_IDS      128
 #define MODEL_FLAGS    5
+#define MODEL_BOXES    2
 #define MODEL_SEEN     (1u << 0)
 #define MODEL_FLAGGED  (1u << 1)
 #define MODEL_DELETED  (1u << 2)
@@ -24,7 +25,8 @@ typedef struct {
   guint id;
   guint flags;
   guint64 modseq;
-  gboolean ours; /* the engine appended it */
+  gboolean ours; /* the engine made it */
+  guint64 guid;  /* the server's own id: kept by COPY and MOVE */
 } ModelMessage;
 
 typedef struct {
@@ -48,8 +50,11 @@ typedef struct {
   guint permanent;      /* flags that PERMANENTFLAGS names */
   gboolean any_keyword; /* PERMANENTFLAGS has \* */
   guint drops;          /* keywords that it takes with OK and does not keep */
-  gboolean appenduid;
-  guint refuses; /* identities divisible by it; 0: none */
+  gboolean appenduid;   /* and COPYUID */
+  gboolean guids;       /* it tells its own ids */
+  gboolean hashes;      /* they are made of the content */
+  gboolean no_copy;     /* it refuses UID COPY */
+  guint refuses;        /* identities divisible by it; 0: none */
   gboolean read_only;
   gboolean renumbered; /* by a backup, and the engine has not noticed: nobody else acts here */
 } ModelServer;
@@ -58,10 +63,12 @@ typedef struct {
 typedef struct {
   guint appended[N_SIDES];
   guint expunged[N_SIDES];
-  guint lost;      /* taken away by a backup put back, before there was a pair */
-  gboolean twins;  /* on both sides from the start */
-  gboolean exempt; /* the documented exception of R4: the expunge of one may be undone */
-  guint ever;      /* flags that a client ever set */
+  guint moved[N_SIDES];
+  guint lost;       /* taken away by a backup put back, before there was a pair */
+  gboolean twins;   /* on both sides from the start */
+  gboolean blurred; /* flags of one of two copies were changed while the engine moved it */
+  gboolean exempt;  /* the documented exception of R4: the expunge of one may be undone */
+  guint ever;       /* flags that a client ever set */
   /* Since both sides were last seen equal and at rest: */
   guint agreed;
   guint set[N_SIDES];
@@ -85,13 +92,23 @@ typedef struct {
   guint writes;
 } ModelDatabase;
 
+/* One mailbox, on both servers and in the database. */
+typedef struct {
+  ModelServer server[N_SIDES];
+  ModelDatabase db;
+} ModelBox;
+
 typedef struct {
   guint64 seed;
   guint64 random;
   GString *trace; /* NULL: not wanted */
   char *failure;  /* the first */
-  ModelServer server[N_SIDES];
-  ModelDatabase db;
+  ModelBox box[MODEL_BOXES];
+  guint n_boxes;
+  guint at;            /* the mailbox that the next two are of: model_enter() */
+  ModelServer *server; /* by side */
+  ModelDatabase *db;
+  guint64 guids; /* given */
   ModelHistory history[MODEL_IDS];
   guint n_ids;
   /* One in so many boundaries between two effects; 0: never. */
@@ -117,6 +134,9 @@ void model_trace (Model *m, const char *format, ...) G_GNUC_PRINTF (2, 3);
 /* Only the first counts. */
 void model_fail (Model *m, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
+/* The mailbox that everything below is about from now on. Returns the one before. */
+guint model_enter (Model *m, guint box);
+
 FlagTable *model_flag_table (void);
 FlagsId model_flags (guint bits);
 guint model_bits (FlagsId flags);
@@ -130,7 +150,8 @@ void model_server_clear (Model *m, Side side);
 guint model_keeps (const ModelServer *server);
 gboolean model_refuses (const ModelServer *server, guint id);
 ModelMessage *model_find (Model *m, Side side, guint32 uid);
-guint32 model_append (Model *m, Side side, guint id, guint flags, gboolean ours);
+/* @guid: of the message that it is a copy of; 0: a new one. */
+guint32 model_append (Model *m, Side side, guint id, guint flags, gboolean ours, guint64 guid);
 void model_store (Model *m, Side side, ModelMessage *message, guint flags);
 void model_expunge (Model *m, Side side, guint32 uid);
 /* Of the cut APPENDs those that were sent before @run land, of the others some by chance. */

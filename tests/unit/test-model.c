@@ -5,9 +5,9 @@
 
 #include <stdlib.h>
 
-/* Thousands of small stories about one mailbox on two servers, each from one seed: clients, crashes
- * and lost indexes at every instant, then silence. In the silence one run must make both sides
- * equal with nothing lost, doubled or undone, and the next must find nothing to do.
+/* Thousands of small stories about one or two mailboxes on two servers, each from one seed:
+ * clients, crashes and lost indexes at every instant, then silence. In the silence one run must
+ * make both sides equal with nothing lost, doubled or undone, and the next must find nothing to do.
  *
  * IMAPSYNC_MODEL_CASES=N  that many stories (default 50000)
  * IMAPSYNC_MODEL_SEED=N   this one alone, told in full */
@@ -16,13 +16,37 @@
 
 /* --- a story's beginning --- */
 
+/* All mailboxes of a server are alike. */
+static void
+set_up_server (Model *m, Side side)
+{
+  ModelServer *s = &m->box[0].server[side];
+
+  for (guint i = 1; i < m->n_boxes; i++) {
+    ModelServer *other = &m->box[i].server[side];
+
+    other->permanent = s->permanent;
+    other->any_keyword = s->any_keyword;
+    other->drops = s->drops;
+    other->appenduid = s->appenduid;
+    other->refuses = s->refuses;
+    other->guids = s->guids;
+    other->hashes = s->hashes;
+    other->no_copy = s->no_copy;
+  }
+}
+
 static void
 set_up_servers (Model *m)
 {
+  for (guint i = m->n_boxes; i > 0; i--) {
+    model_enter (m, i - 1);
+    for (Side side = 0; side < N_SIDES; side++)
+      model_server_init (m, side);
+  }
   for (Side side = 0; side < N_SIDES; side++) {
     ModelServer *s = &m->server[side];
 
-    model_server_init (m, side);
     if (model_chance (m, 6)) {
       s->any_keyword = FALSE;
       s->permanent |= model_chance (m, 2) ? MODEL_WORK : 0;
@@ -34,6 +58,10 @@ set_up_servers (Model *m)
     s->appenduid = !model_chance (m, 4);
     if (model_chance (m, 10))
       s->refuses = 3;
+    s->guids = m->n_boxes > 1 && !model_chance (m, 4);
+    s->hashes = s->guids && model_chance (m, 3);
+    s->no_copy = m->n_boxes > 1 && model_chance (m, 8);
+    set_up_server (m, side);
   }
 }
 
@@ -47,6 +75,8 @@ fill_servers (Model *m)
     gboolean twins = model_chance (m, 3);
     Side first = model_random (m, N_SIDES);
 
+    if (m->n_boxes > 1)
+      model_enter (m, model_random (m, m->n_boxes));
     if (model_refuses (&m->server[first], id))
       continue;
     model_client_append (m, first, id, model_random (m, 1 << MODEL_FLAGS));
@@ -64,7 +94,11 @@ begin (Model *m, guint64 seed, gboolean trace)
 
   *m = (Model){.seed = seed, .random = seed * 1000003, .trace = trace ? g_string_new (NULL) : NULL};
   m->many = model_chance (m, 64);
-  model_database_init (m);
+  m->n_boxes = 1 + seed % MODEL_BOXES;
+  for (guint i = m->n_boxes; i > 0; i--) {
+    model_enter (m, i - 1);
+    model_database_init (m);
+  }
   set_up_servers (m);
   fill_servers (m);
   m->acts = rates[model_random (m, G_N_ELEMENTS (rates))];
@@ -74,9 +108,12 @@ begin (Model *m, guint64 seed, gboolean trace)
 static void
 end (Model *m)
 {
-  for (Side side = 0; side < N_SIDES; side++)
-    model_server_clear (m, side);
-  model_database_clear (m);
+  for (guint i = 0; i < m->n_boxes; i++) {
+    model_enter (m, i);
+    for (Side side = 0; side < N_SIDES; side++)
+      model_server_clear (m, side);
+    model_database_clear (m);
+  }
   if (m->trace != NULL)
     g_string_free (m->trace, TRUE);
   g_free (m->failure);
@@ -108,9 +145,9 @@ is_refused (Model *m, guint id)
   return model_refuses (&m->server[SIDE_LOCAL], id) || model_refuses (&m->server[SIDE_REMOTE], id);
 }
 
-/* NULL: both sides have the same copies of @id with the same flags. */
+/* NULL: both sides have the same copies of @id with the same flags in the mailbox. */
 static char *
-difference (Model *m, guint id)
+difference_here (Model *m, guint id)
 {
   guint counts[N_SIDES][1 << MODEL_FLAGS] = {{0}};
   guint mask = model_keeps (&m->server[SIDE_LOCAL]) & model_keeps (&m->server[SIDE_REMOTE]);
@@ -134,33 +171,61 @@ difference (Model *m, guint id)
   return NULL;
 }
 
+/* The same, and all mailboxes are at rest. */
+static char *
+difference (Model *m, guint id)
+{
+  char *unequal = NULL;
+
+  for (guint i = 0; i < m->n_boxes && unequal == NULL; i++) {
+    guint before = model_enter (m, i);
+
+    unequal = difference_here (m, id);
+    model_enter (m, before);
+  }
+  return unequal;
+}
+
 static guint
 copies (Model *m, guint id)
 {
-  guint counts[1 << MODEL_FLAGS] = {0};
-  guint local = collect (m, SIDE_LOCAL, id, 0, counts);
-  guint remote = collect (m, SIDE_REMOTE, id, 0, counts);
+  guint counts[1 << MODEL_FLAGS] = {0}, n = 0;
 
-  return MAX (local, remote);
+  for (guint i = 0; i < m->n_boxes; i++) {
+    guint before = model_enter (m, i);
+    guint local = collect (m, SIDE_LOCAL, id, 0, counts);
+    guint remote = collect (m, SIDE_REMOTE, id, 0, counts);
+
+    n += MAX (local, remote);
+    model_enter (m, before);
+  }
+  return n;
 }
 
 /* Each client's copy is one message, or two that were found to be one and the same; each client's
- * expunge takes one away, from both sides at once. */
+ * expunge takes one away, from both sides at once. A move is neither, but what was moved here is a
+ * message for itself where it was expunged or moved there. */
 static void
 check_number (Model *m, guint id)
 {
   const ModelHistory *h = &m->history[id];
   gint appended = h->appended[SIDE_LOCAL] + h->appended[SIDE_REMOTE];
-  gint matched = MIN (h->appended[SIDE_LOCAL], h->appended[SIDE_REMOTE]);
+  gint moved = h->moved[SIDE_LOCAL] + h->moved[SIDE_REMOTE];
+  gint matched = MIN (h->appended[SIDE_LOCAL] + h->moved[SIDE_LOCAL],
+                      h->appended[SIDE_REMOTE] + h->moved[SIDE_REMOTE]);
   gint expunged = h->expunged[SIDE_LOCAL] + h->expunged[SIDE_REMOTE];
   gint least = appended - matched - expunged - (gint)h->lost;
   gint most = appended - (gint)MAX (h->expunged[SIDE_LOCAL], h->expunged[SIDE_REMOTE]);
   gint n = copies (m, id);
 
+  for (Side side = 0; side < N_SIDES; side++)
+    most += MIN (h->moved[side], h->expunged[side_other (side)] + h->moved[side_other (side)]);
   if (h->exempt || m->ever_renumbered || m->mass == SYNC_MASS_RESTORE)
-    most = appended;
-  if (h->twins && appended == 2 && expunged == 0)
+    most = appended + moved;
+  if (h->twins && appended == 2 && expunged == 0 && moved == 0)
     most = 1;
+  if (appended > 0 && expunged == 0 && h->lost == 0)
+    least = MAX (least, 1);
   if (n < least)
     model_fail (m, "message %u is lost: %d copies, at least %d expected", id, n, least);
   if (n > most)
@@ -170,13 +235,24 @@ check_number (Model *m, guint id)
 static guint
 flags_of (Model *m, Side side, guint id)
 {
-  GArray *messages = m->server[side].state.messages;
+  for (guint i = 0; i < m->n_boxes; i++) {
+    GArray *messages = m->box[i].server[side].state.messages;
 
-  for (guint i = 0; i < messages->len; i++) {
-    if (g_array_index (messages, ModelMessage, i).id == id)
-      return g_array_index (messages, ModelMessage, i).flags;
+    for (guint j = 0; j < messages->len; j++) {
+      if (g_array_index (messages, ModelMessage, j).id == id)
+        return g_array_index (messages, ModelMessage, j).flags;
+    }
   }
   return 0;
+}
+
+/* Moved by clients of one side, and whose message it is was never in doubt. */
+static gboolean
+is_move_traceable (Model *m, const ModelHistory *h)
+{
+  return (h->moved[SIDE_LOCAL] == 0 && h->moved[SIDE_REMOTE] == 0) ||
+         ((h->moved[SIDE_LOCAL] == 0 || h->moved[SIDE_REMOTE] == 0) && !h->twins &&
+          !m->ever_renumbered);
 }
 
 /* One message with one history: not one of several copies, and never expunged. */
@@ -187,8 +263,8 @@ is_traceable (Model *m, guint id)
   guint appended = h->appended[SIDE_LOCAL] + h->appended[SIDE_REMOTE];
 
   return (appended == 1 || (appended == 2 && h->twins)) && h->expunged[SIDE_LOCAL] == 0 &&
-         h->expunged[SIDE_REMOTE] == 0 && h->lost == 0 && !is_refused (m, id) &&
-         copies (m, id) == 1;
+         h->expunged[SIDE_REMOTE] == 0 && h->lost == 0 && !h->blurred && is_move_traceable (m, h) &&
+         !is_refused (m, id) && copies (m, id) == 1;
 }
 
 static void
@@ -267,8 +343,12 @@ maybe_agree (Model *m)
     if (unequal != NULL)
       return;
   }
-  if (m->server[SIDE_LOCAL].landing->len + m->server[SIDE_REMOTE].landing->len > 0)
-    return;
+  for (guint i = 0; i < m->n_boxes; i++) {
+    const ModelServer *s = m->box[i].server;
+
+    if (s[SIDE_LOCAL].landing->len + s[SIDE_REMOTE].landing->len > 0)
+      return;
+  }
   model_trace (m, "both sides are equal");
   check_end (m);
   for (guint id = 0; id < m->n_ids; id++) {
@@ -284,6 +364,23 @@ maybe_agree (Model *m)
 }
 
 static void
+set_read_only (Model *m, Side side, gboolean read_only)
+{
+  for (guint i = 0; i < m->n_boxes; i++)
+    m->box[i].server[side].read_only = read_only;
+}
+
+static guint
+count_writes (const Model *m)
+{
+  guint writes = 0;
+
+  for (guint i = 0; i < m->n_boxes; i++)
+    writes += m->box[i].db.writes;
+  return writes;
+}
+
+static void
 tumult (Model *m)
 {
   guint runs = 1 + model_random (m, 5);
@@ -295,7 +392,7 @@ tumult (Model *m)
 
   for (guint i = 0; i < runs && m->failure == NULL; i++) {
     for (Side side = 0; side < N_SIDES; side++)
-      m->server[side].read_only = read_only && model_chance (m, 3);
+      set_read_only (m, side, read_only && model_chance (m, 3));
     if (m->many && m->mass == SYNC_MASS_ASK && model_chance (m, 4))
       m->mass = model_chance (m, 2) ? SYNC_MASS_APPLY : SYNC_MASS_RESTORE;
     for (guint n = model_random (m, 5); n > 0; n--)
@@ -316,16 +413,17 @@ silence (Model *m)
   model_trace (m, "=== silence");
   m->acts = m->crashes = 0;
   model_land (m, G_MAXUINT);
-  m->server[SIDE_LOCAL].read_only = m->server[SIDE_REMOTE].read_only = FALSE;
+  set_read_only (m, SIDE_LOCAL, FALSE);
+  set_read_only (m, SIDE_REMOTE, FALSE);
   if (m->mass == SYNC_MASS_ASK)
     m->mass = model_chance (m, 2) ? SYNC_MASS_APPLY : SYNC_MASS_RESTORE;
   if (!model_run (m))
     model_fail (m, "no rest after %u passes", m->passes);
   check_end (m);
-  writes = m->db.writes;
+  writes = count_writes (m);
   if (m->failure == NULL && (!model_run (m) || m->passes != 1 || m->asked))
     model_fail (m, "the next run has something to do");
-  if (m->failure == NULL && m->db.writes != writes)
+  if (m->failure == NULL && count_writes (m) != writes)
     model_fail (m, "the next run writes to the database");
 }
 
