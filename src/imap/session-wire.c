@@ -350,6 +350,14 @@ on_tagged (ImapSession *session, const ImapResponse *response)
     return;
   }
   entry = link->data;
+  /* Whoever gets an answer may rely on what READY promises. */
+  if (entry->kind != ENTRY_LOGIN && !session->qresync_enabled) {
+    g_autofree char *what = entry_describe (entry);
+
+    session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
+                         "the server answered \"%s\" before it enabled QRESYNC", what);
+    return;
+  }
   premature = is_premature (session, entry, response);
   if (premature || (response->type == IMAP_RESPONSE_BAD && !may_be_bad (entry))) {
     g_autofree char *what = entry_describe (entry);

@@ -31,7 +31,9 @@ G_BEGIN_DECLS
 typedef struct _ImapSession ImapSession;
 
 typedef enum {
-  IMAP_SESSION_CONNECTING, /* until authenticated; ID and ENABLE QRESYNC are then on their way */
+  IMAP_SESSION_CONNECTING,
+  /* Authenticated; ID and ENABLE QRESYNC are on their way, and commands go out right behind them.
+   * No completion is called with an answer before QRESYNC is known to be enabled. */
   IMAP_SESSION_READY,
   IMAP_SESSION_CLOSED, /* imap_session_error() says why; NULL after a LOGOUT or _close() of ours */
 } ImapSessionState;
@@ -60,7 +62,9 @@ typedef enum {
   IMAP_CAP_STARTTLS = 1 << 20,
   IMAP_CAP_UIDPLUS = 1 << 21,
   IMAP_CAP_UNSELECT = 1 << 22,
-  IMAP_CAP_X_GUID = 1 << 23, /* no capability: ID says Dovecot, which has FETCH X-GUID */
+  /* No capability: the answer to ID says Dovecot, which has FETCH X-GUID. Known with the first
+   * completion, as servers answer ID at once; one that does not is asked for no X-GUID. */
+  IMAP_CAP_X_GUID = 1 << 23,
 } ImapCapability;
 
 /* Who receives what comes untagged. Pointers in a response are valid during the call alone. */

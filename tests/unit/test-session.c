@@ -350,6 +350,64 @@ test_what_ends_a_session (void)
   expect_end ("EOF", IMAPSYNC_ERROR_TIMEOUT, "\"NOOP\" for 1 seconds");
 }
 
+/* @answers: to ENABLE and NOOP, which are on the wire together. */
+static void
+expect_no_answer (const char *answers, int code, const char *text)
+{
+  g_autofree char *script = g_strconcat ("S: * PREAUTH [CAPABILITY " CAPS "] hi\n"
+                                         "C: a1 ENABLE QRESYNC\nC: a2 NOOP\n",
+                                         answers, "EOF", NULL);
+  Fixture fixture;
+  Reply reply = {0};
+
+  fixture_init (&fixture);
+  fixture_start (&fixture, script);
+  queue (&fixture, "NOOP", &reply);
+  fixture_run_error (&fixture, code, text);
+  g_assert_cmpuint (reply.calls, ==, 1);
+  g_assert_false (reply.tagged);
+  reply_clear (&reply);
+  fixture_clear (&fixture);
+}
+
+static void
+test_no_answer_before_qresync (void)
+{
+  expect_no_answer ("S: a2 OK done\n", IMAPSYNC_ERROR_PROTOCOL, "before it enabled QRESYNC");
+  expect_no_answer ("S: a2 NO no\nS: * ENABLED QRESYNC\nS: a1 OK\n", IMAPSYNC_ERROR_PROTOCOL,
+                    "\"NOOP\" before it enabled QRESYNC");
+  expect_no_answer ("S: a1 OK done\nS: a2 OK done\n", IMAPSYNC_ERROR_CAPABILITY,
+                    "did not enable it");
+  expect_no_answer ("S: * ENABLED\nS: a1 NO no\nS: a2 OK done\n", IMAPSYNC_ERROR_PROTOCOL,
+                    "refused ENABLE QRESYNC: no");
+}
+
+static void
+test_id_tells_dovecot (void)
+{
+  static const char *const answers[] = {"S: * ID (\"name\" \"Dovecot\")\nS: a1 OK\n",
+                                        "S: * ID (\"name\" \"Other\")\nS: a1 OK\n", "S: a1 NO\n",
+                                        "S: * ID NIL\nS: a1 BAD what\n"};
+
+  for (gsize i = 0; i < G_N_ELEMENTS (answers); i++) {
+    g_autofree char *script =
+        g_strconcat ("S: * PREAUTH [CAPABILITY " CAPS " ID] hi\nC: a1 ID NIL\n"
+                     "C: a2 ENABLE QRESYNC\nC: a3 NOOP\n",
+                     answers[i], "S: * ENABLED QRESYNC\nS: a2 OK\nS: a3 OK\nEOF", NULL);
+    Fixture fixture;
+    Reply reply = {0};
+
+    fixture_init (&fixture);
+    fixture_start (&fixture, script);
+    queue (&fixture, "NOOP", &reply);
+    run_until (reply.calls > 0);
+    g_assert_true (reply.tagged);
+    g_assert_cmpint (imap_session_has (fixture.session, IMAP_CAP_X_GUID), ==, i == 0);
+    reply_clear (&reply);
+    fixture_clear (&fixture);
+  }
+}
+
 static void
 test_bad_where_it_is_allowed (void)
 {
@@ -386,6 +444,8 @@ main (int argc, char **argv)
   g_test_add_func ("/session/no-server", test_no_server);
   g_test_add_func ("/session/replies-are-matched-by-tag", test_replies_are_matched_by_tag);
   g_test_add_func ("/session/what-ends-a-session", test_what_ends_a_session);
+  g_test_add_func ("/session/no-answer-before-qresync", test_no_answer_before_qresync);
+  g_test_add_func ("/session/id-tells-dovecot", test_id_tells_dovecot);
   g_test_add_func ("/session/bad-where-it-is-allowed", test_bad_where_it_is_allowed);
   return g_test_run ();
 }
