@@ -17,6 +17,7 @@ typedef enum {
   OPTION_IMPORT_INTERIMAP,
   OPTION_NAME,
   OPTION_RESOLVE,
+  OPTION_STORE_PASSWORD,
   OPTION_QUIET,
   OPTION_DEBUG,
   OPTION_HELP,
@@ -58,6 +59,10 @@ static const Option options_table[] = {
                         N_ ("decide about a conflict that was told with its number,\n"
                             "for example 12:apply, 12:restore, 12:retry, 12:dismiss;\n"
                             "synchronize, then exit; may be repeated")},
+    [OPTION_STORE_PASSWORD] = {"store-password", 0, N_ ("SIDE"),
+                               N_ ("ask for the password of local or of remote, put it into\n"
+                                   "the keyring, then exit; where there is no terminal, it is\n"
+                                   "the first line of standard input")},
     [OPTION_QUIET] = {"quiet", 'q', NULL, N_ ("only warnings and errors")},
     [OPTION_DEBUG] = {"debug", 0, NULL,
                       N_ ("show the traffic with the servers, but neither the\n"
@@ -139,6 +144,26 @@ is_resolution (const char *value)
          strspn (value + digits + 1, "abcdefghijklmnopqrstuvwxyz") == strlen (value + digits + 1);
 }
 
+static gboolean
+is_side (const char *value)
+{
+  return g_str_equal (value, side_name (SIDE_LOCAL)) ||
+         g_str_equal (value, side_name (SIDE_REMOTE));
+}
+
+/* What is more than any text. */
+static gboolean
+check_value (OptionId id, const char *value, GError **error)
+{
+  g_autofree char *quoted = value != NULL ? quote (value, strlen (value)) : NULL;
+
+  if (id == OPTION_RESOLVE && !is_resolution (value))
+    return fail (error, _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
+  if (id == OPTION_STORE_PASSWORD && !is_side (value))
+    return fail (error, _ ("option --store-password wants local or remote, not %s"), quoted);
+  return TRUE;
+}
+
 static void
 set_text (char **place, const char *value)
 {
@@ -178,6 +203,10 @@ apply (Options *options, OptionId id, const char *value)
   case OPTION_RESOLVE:
     add_resolution (options, value);
     break;
+  case OPTION_STORE_PASSWORD:
+    options->stores_password = TRUE;
+    options->side = g_str_equal (value, side_name (SIDE_LOCAL)) ? SIDE_LOCAL : SIDE_REMOTE;
+    break;
   case OPTION_QUIET:
     options->level = LOG_LEVEL_QUIET;
     break;
@@ -216,10 +245,8 @@ parse_long (Options *options, const char *argument, const char *next, gboolean *
     }
     if (option->value != NULL && (value != NULL ? *value == '\0' : !option->may_lack_value))
       return fail (error, _ ("option --%s needs a value"), option->name);
-    if (i == OPTION_RESOLVE && !is_resolution (value)) {
-      g_autofree char *quoted = quote (value, strlen (value));
-      return fail (error, _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
-    }
+    if (!check_value (i, value, error))
+      return FALSE;
     apply (options, i, value);
     return TRUE;
   }

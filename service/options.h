@@ -12,9 +12,11 @@ typedef struct {
   SyncRequest request;
   LogLevel level;
   gboolean import_interimap;
-  char *interimap; /* its configuration; NULL: the usual one */
-  char *name;      /* of the account that is made; NULL: none was given */
-  gboolean check;  /* look at the servers, and that is all */
+  char *interimap;          /* its configuration; NULL: the usual one */
+  char *name;               /* of the account that is made; NULL: none was given */
+  gboolean check;           /* look at the servers, and that is all */
+  gboolean stores_password; /* of side */
+  Side side;
   gboolean help;
   gboolean version;
 } Options;

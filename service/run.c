@@ -9,6 +9,7 @@
 #include "log.h"
 #include "options.h"
 #include "service.h"
+#include "store-password.h"
 #include "sync/account.h"
 
 #include <errno.h>
@@ -67,6 +68,22 @@ fill_standard_streams (void)
     close (fd);
 }
 
+static int
+run_store_password (GPtrArray *configs, Side side)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (configs->len > 1) {
+    g_warning ("%s", _ ("--store-password is about one account: --config=FILE says which"));
+    return SYNC_RESULT_CONFIG;
+  }
+  if (store_password (g_ptr_array_index (configs, 0), side, &error))
+    return SYNC_RESULT_OK;
+  g_warning ("%s", error->message);
+  return g_error_matches (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG) ? SYNC_RESULT_CONFIG
+                                                                        : SYNC_RESULT_CONNECTION;
+}
+
 int
 run (int argc, const char *const *argv)
 {
@@ -96,6 +113,8 @@ run (int argc, const char *const *argv)
     log_lines (error->message);
     return SYNC_RESULT_CONFIG;
   }
+  if (options->stores_password)
+    return run_store_password (configs, options->side);
   if (configs->len > 1 && options->request.resolutions != NULL) {
     g_warning ("%s", _ ("--resolve is about one account: --config=FILE says which"));
     return SYNC_RESULT_CONFIG;

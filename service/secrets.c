@@ -4,28 +4,15 @@
 #include "secrets.h"
 
 #include "bus-names.h"
+#include "secret-item.h"
 #include "session-bus.h"
 
-#include <libsecret/secret.h>
 #include <string.h>
 
 #define SERVICE_NAME "org.freedesktop.secrets"
 #define BURST        200 /* milliseconds: an unlock is told by several signals */
 #define TRY_AGAIN    60  /* seconds, where the service does not answer */
 #define DAEMON       "org.freedesktop.DBus"
-
-/* A locked gnome-keyring that was never open shows no schema: to ask for its name would find
- * nothing. */
-static const SecretSchema schema = {
-    "org.imapsync.Sync1.Password",
-    SECRET_SCHEMA_DONT_MATCH_NAME,
-    {
-        {"application", SECRET_SCHEMA_ATTRIBUTE_STRING},
-        {"account", SECRET_SCHEMA_ATTRIBUTE_STRING},
-        {"side", SECRET_SCHEMA_ATTRIBUTE_STRING},
-        {NULL, 0},
-    },
-};
 
 typedef enum {
   WANT_UNKNOWN,
@@ -273,9 +260,8 @@ on_service (GObject *source, GAsyncResult *result, gpointer data)
     fail_reading (want, error);
     return;
   }
-  attributes = secret_attributes_build (&schema, "application", PACKAGE_NAME, "account",
-                                        want->account, "side", side_name (want->side), NULL);
-  secret_service_search (service, &schema, attributes,
+  attributes = secret_item_attributes (want->account, want->side);
+  secret_service_search (service, &secret_item_schema, attributes,
                          SECRET_SEARCH_ALL | SECRET_SEARCH_LOAD_SECRETS, NULL, on_found, want);
 }
 

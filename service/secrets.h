@@ -7,8 +7,8 @@ G_BEGIN_DECLS
 
 /* Passwords from the Secret Service of the session (gnome-keyring, KWallet, KeePassXC).
  *
- * An item is found by the attributes application=imapsync, account=ID and side=local|remote, so
- * that `secret-tool store --label=... application imapsync account ID side remote` makes one.
+ * What they are found by: see secret-item.h. store-password.h makes one, and so does
+ * `secret-tool store --label=... application imapsync account ID side remote`.
  * Nothing here prompts but secrets_unlock(); nothing that may prompt is ever cancelled, which
  * gnome-keyring does not survive. Without a bus or a service there are no passwords, and nothing
  * fails. */

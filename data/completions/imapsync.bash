@@ -6,7 +6,7 @@ _imapsync()
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local folder=${XDG_CONFIG_HOME:-~/.config} name
     local options="--config --oneshot --repair --check --dry-run --import-interimap
-        --name --resolve --quiet --debug --help
+        --name --resolve --store-password --quiet --debug --help
         --version"
 
     COMPREPLY=()
@@ -25,6 +25,10 @@ _imapsync()
         return
         ;;
     --name | --resolve)
+        return
+        ;;
+    --store-password)
+        COMPREPLY=($(compgen -W "local remote" -- "$cur"))
         return
         ;;
     esac

@@ -9,6 +9,7 @@ complete -c imapsync -l dry-run -d 'say what would be synchronized, and change n
 complete -c imapsync -l import-interimap -F -d 'make an account from that of InterIMAP'
 complete -c imapsync -l name -x -d 'what an account that is made shall be called'
 complete -c imapsync -l resolve -x -d 'decide about a conflict: ID:CHOICE'
+complete -c imapsync -l store-password -x -a 'local remote' -d 'put a password into the keyring'
 complete -c imapsync -s q -l quiet -d 'only warnings and errors'
 complete -c imapsync -l debug -d 'show the traffic with the servers'
 complete -c imapsync -s h -l help -d 'show the options'
