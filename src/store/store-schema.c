@@ -74,7 +74,20 @@ migrate_to_1 (sqlite3 *db)
   return rc == SQLITE_OK ? sqlite3_exec (db, version_1, NULL, NULL, NULL) : rc;
 }
 
-static const StoreMigration migrations[] = {migrate_to_1};
+/* Version 2: what a server refuses to do with its mailboxes is not asked of it at each run. */
+static const char version_2[] =
+    "CREATE TABLE refusal ("
+    "  kind INTEGER NOT NULL, side INTEGER NOT NULL CHECK (side IN (0, 1)),"
+    "  name TEXT NOT NULL, new_name TEXT NOT NULL, reason TEXT, retry_at INTEGER NOT NULL,"
+    "  PRIMARY KEY (kind, side, name, new_name)) WITHOUT ROWID;";
+
+static int
+migrate_to_2 (sqlite3 *db)
+{
+  return sqlite3_exec (db, version_2, NULL, NULL, NULL);
+}
+
+static const StoreMigration migrations[] = {migrate_to_1, migrate_to_2};
 
 gboolean
 store_schema_check (const char *file, guint32 application_id, gint32 version, GError **error)

@@ -183,6 +183,29 @@ store_refused_flags (Store *store, gint64 mailbox, Side side, FlagsId *flags, GE
 gboolean
 store_set_refused_flags (Store *store, gint64 mailbox, Side side, FlagsId flags, GError **error);
 
+/* --- what a server refuses to do with its tree (R7, R8) --- */
+
+typedef struct {
+  StoreIntentKind kind; /* one of the tree's */
+  Side side;
+  char *name; /* program's form */
+  char *new_name;
+  char *reason;    /* the server's words */
+  gint64 retry_at; /* seconds since 1970: until then it is not tried again */
+} StoreRefusal;
+
+void store_refusal_free (StoreRefusal *refusal);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (StoreRefusal, store_refusal_free)
+
+/* Inserts, or updates the one with the same kind, side and names. */
+gboolean store_refusal_save (Store *store, const StoreRefusal *refusal, GError **error);
+/* Those that are about @name: a person wants it to be tried again. */
+gboolean store_refusals_forget (Store *store, const char *name, GError **error);
+/* Those whose time has come. */
+gboolean store_refusals_expire (Store *store, gint64 now, GError **error);
+/* Those whose time has not come; element-type StoreRefusal. */
+GPtrArray *store_refusals (Store *store, gint64 now, GError **error);
+
 /* --- conflicts still open --- */
 
 typedef struct {

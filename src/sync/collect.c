@@ -139,6 +139,13 @@ is_pending (const SyncEngine *engine, GHashTable *nodes[N_SIDES], const char *na
                              find_node (nodes[SIDE_REMOTE], name) == NULL);
 }
 
+/* Its names may stand for another mailbox on one side. */
+static gboolean
+is_unsettled (SyncEngine *engine, const StoreMailbox *saved)
+{
+  return engine->unsettled != NULL && g_hash_table_contains (engine->unsettled, &saved->id);
+}
+
 static void
 warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
 {
@@ -193,7 +200,8 @@ sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *
     SyncMailbox *mailbox;
 
     if (!one->side[SIDE_LOCAL].listed || !one->side[SIDE_REMOTE].listed ||
-        !is_selectable (nodes, one->name) || is_pending (engine, nodes, one->name) ||
+        is_unsettled (engine, one) || !is_selectable (nodes, one->name) ||
+        is_pending (engine, nodes, one->name) ||
         !sync_choice_includes (choice, one->name, subscribed)) {
       store_mailbox_free (one);
       continue;
@@ -220,7 +228,7 @@ sync_collect_marked (SyncEngine *engine, const char *const *names, GError **erro
     SyncMailbox *mailbox;
 
     if (!g_strv_contains (names, one->name) || !one->side[SIDE_LOCAL].listed ||
-        !one->side[SIDE_REMOTE].listed) {
+        !one->side[SIDE_REMOTE].listed || is_unsettled (engine, one)) {
       store_mailbox_free (one);
       continue;
     }

@@ -71,8 +71,8 @@ save_conflict (SyncEngine *engine, SyncMailbox *mailbox, const char *kind,
   return sync_conflict_save (engine, kind, mailbox->name, uid, details->str);
 }
 
-static void
-drop_conflict (SyncEngine *engine, gint64 id)
+void
+sync_conflict_drop (SyncEngine *engine, gint64 id)
 {
   if (!sync_commit_drop_conflict (engine, id))
     return;
@@ -111,7 +111,7 @@ sweep_holds (SyncEngine *engine, SyncMailbox *mailbox, GPtrArray *conflicts)
 
       if (g_str_equal (conflict->mailbox, mailbox->name) &&
           conflict->uid[hold->side] == hold->uid && conflict->uid[side_other (hold->side)] == 0)
-        drop_conflict (engine, conflict->id);
+        sync_conflict_drop (engine, conflict->id);
     }
   }
 }
@@ -131,7 +131,7 @@ sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox)
     if (!mailbox->plan->waiting && g_str_equal (conflict->mailbox, mailbox->name) &&
         (g_str_equal (conflict->kind, "mass-deletion") ||
          g_str_equal (conflict->kind, "read-only")))
-      drop_conflict (engine, conflict->id);
+      sync_conflict_drop (engine, conflict->id);
   }
 }
 
@@ -148,7 +148,7 @@ sync_conflict_sweep_names (SyncEngine *engine, GHashTable *still)
 
     if (g_str_equal (conflict->kind, "mailbox-name") &&
         !g_hash_table_contains (still, conflict->mailbox))
-      drop_conflict (engine, conflict->id);
+      sync_conflict_drop (engine, conflict->id);
   }
 }
 

@@ -14,6 +14,9 @@ G_BEGIN_DECLS
 gint64 sync_conflict_save (SyncEngine *engine, const char *kind, const char *mailbox,
                            const guint32 uid[N_SIDES], const char *details);
 
+/* It is over. */
+void sync_conflict_drop (SyncEngine *engine, gint64 id);
+
 /* Takes back what the settled plan of @mailbox shows to be over: holds of messages that are paired
  * or gone, a mass-deletion that was decided. */
 void sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox);

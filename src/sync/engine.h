@@ -101,6 +101,9 @@ struct _SyncEngine {
   double seconds;          /* of the last run */
   gboolean incomplete;     /* something could not be synchronized */
   gboolean short_of_space; /* it was told in this run */
+  /* gint64: saved mailboxes whose names may stand for others, by the last look at the trees; or
+   * NULL. */
+  GHashTable *unsettled;
   void (*conflict) (SyncEngine *engine, const StoreConflict *conflict, gpointer data);
   void (*resolved) (SyncEngine *engine, gint64 id, gpointer data);
   gpointer conflict_data;
@@ -188,6 +191,7 @@ struct _SyncPeer {
   SyncSelection *body;    /* whose body comes in */
   GPtrArray *listing;     /* SyncListed: collects LIST and STATUS, see list.c */
   GHashTable *listing_index;
+  GHashTable *heard; /* wire name -> SyncHeard: what NOTIFY told of names, see list.c */
   void (*drained) (SyncPeer *peer, gpointer data);
   gpointer drained_data;
   /* LIST, STATUS and OK with a code that nobody asked for. */

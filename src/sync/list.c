@@ -100,6 +100,123 @@ receive_status (SyncPeer *peer, const ImapStatus *status)
   listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
 }
 
+/* --- what NOTIFY tells of names (RFC 5465, section 5.4) -------------------------------------- */
+
+/* Since the tree was saved last. */
+typedef struct {
+  char *old;          /* wire: it was called so then */
+  gboolean gone;      /* what had this name then was deleted or renamed */
+  gboolean recreated; /* and this one was made after that */
+} SyncHeard;
+
+static void
+heard_free (gpointer data)
+{
+  SyncHeard *heard = data;
+
+  g_free (heard->old);
+  g_free (heard);
+}
+
+static SyncHeard *
+find_heard (SyncPeer *peer, const char *wire)
+{
+  SyncHeard *heard;
+
+  if (peer->heard == NULL)
+    peer->heard = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, heard_free);
+  if ((heard = g_hash_table_lookup (peer->heard, wire)) != NULL)
+    return heard;
+  heard = g_new0 (SyncHeard, 1);
+  g_hash_table_insert (peer->heard, g_strdup (wire), heard);
+  return heard;
+}
+
+static void
+hear_gone (SyncHeard *heard)
+{
+  g_clear_pointer (&heard->old, g_free);
+  heard->gone = TRUE;
+  heard->recreated = FALSE;
+}
+
+static void
+hear_renamed (SyncPeer *peer, const char *from, const char *to)
+{
+  SyncHeard *source = find_heard (peer, from);
+  g_autofree char *old = source->recreated     ? NULL
+                         : source->old != NULL ? g_strdup (source->old)
+                                               : g_strdup (from);
+  SyncHeard *target;
+
+  hear_gone (source);
+  target = find_heard (peer, to);
+  g_free (target->old);
+  target->old = g_steal_pointer (&old);
+  target->recreated = target->gone && target->old == NULL;
+}
+
+static void
+hear (SyncPeer *peer, const ImapList *list)
+{
+  SyncHeard *heard;
+
+  if (list->oldname != NULL) {
+    hear_renamed (peer, list->oldname, list->mailbox);
+  } else if (list->flags & IMAP_LIST_NONEXISTENT) {
+    hear_gone (find_heard (peer, list->mailbox));
+  } else if (peer->heard != NULL &&
+             (heard = g_hash_table_lookup (peer->heard, list->mailbox)) != NULL &&
+             heard->old == NULL) {
+    heard->recreated = heard->gone;
+  }
+}
+
+void
+sync_list_forget_heard (SyncPeer *peer)
+{
+  g_clear_pointer (&peer->heard, g_hash_table_unref);
+}
+
+/* What it was called when a parent of it was renamed: servers tell of the parent alone. */
+static char *
+old_name_of_child (SyncPeer *peer, const char *wire)
+{
+  g_autoptr (GString) above = g_string_new (wire);
+  const char *end;
+
+  while (peer->naming.delimiter != 0 &&
+         (end = strrchr (above->str, peer->naming.delimiter)) != NULL) {
+    const SyncHeard *heard;
+
+    g_string_truncate (above, end - above->str);
+    heard = g_hash_table_lookup (peer->heard, above->str);
+    if (heard != NULL && heard->old != NULL)
+      return g_strconcat (heard->old, wire + above->len, NULL);
+  }
+  return NULL;
+}
+
+static void
+add_heard (SyncPeer *peer, const char *wire, TreeNode *node)
+{
+  g_autofree char *old = NULL;
+  const SyncHeard *heard;
+
+  if (peer->heard == NULL)
+    return;
+  heard = g_hash_table_lookup (peer->heard, wire);
+  node->recreated = heard != NULL && heard->recreated;
+  if (heard == NULL || !heard->recreated)
+    old = heard != NULL && heard->old != NULL ? g_strdup (heard->old)
+                                              : old_name_of_child (peer, wire);
+  if (old != NULL)
+    node->old_name = mailbox_name_from_wire (&peer->naming, old, NULL);
+  node->renamed_from_known = node->old_name != NULL;
+}
+
+/* --- namespaces ------------------------------------------------------------------------------ */
+
 /* What all names begin with there: the option may have it in UTF-8, and without the delimiter at
  * its end. */
 static char *
@@ -143,6 +260,9 @@ sync_list_receive (SyncPeer *peer, const ImapResponse *response)
 {
   if (response->type == IMAP_RESPONSE_NAMESPACE)
     receive_namespace (peer, &response->namespace);
+  if (response->type == IMAP_RESPONSE_LIST &&
+      (peer->listing == NULL || response->list.oldname != NULL))
+    hear (peer, &response->list);
   if (peer->listing == NULL) {
     if (peer->notice != NULL)
       peer->notice (peer, response, peer->notice_data);
@@ -153,6 +273,8 @@ sync_list_receive (SyncPeer *peer, const ImapResponse *response)
   else if (response->type == IMAP_RESPONSE_STATUS)
     receive_status (peer, &response->status);
 }
+
+/* --- listing --------------------------------------------------------------------------------- */
 
 static gboolean
 is_personal (SyncPeer *peer, const char *wire)
@@ -187,6 +309,7 @@ make_node (SyncPeer *peer, const SyncListed *listed)
     node->messages = listed->status.messages;
     node->mailboxid = g_strdup (listed->mailboxid);
   }
+  add_heard (peer, listed->wire, node);
   return node;
 }
 
@@ -287,7 +410,16 @@ sync_learn_delimiter (SyncEngine *engine, char *delimiter, GError **error)
 
 typedef struct {
   gboolean refused;
+  gboolean nonexistent;
 } StatusAnswer;
+
+/* R6: a NO that has another reason than that there is none says nothing. */
+static gboolean
+says_nonexistent (ImapCodeType code)
+{
+  return code == IMAP_CODE_NONE || code == IMAP_CODE_NONEXISTENT || code == IMAP_CODE_TRYCREATE ||
+         code == IMAP_CODE_CANNOT;
+}
 
 static void
 on_status (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
@@ -295,6 +427,7 @@ on_status (ImapSession *session, const ImapResponse *tagged, const GError *error
   StatusAnswer *answer = data;
 
   answer->refused = tagged != NULL && error != NULL;
+  answer->nonexistent = answer->refused && says_nonexistent (tagged->code.type);
 }
 
 gboolean
@@ -315,7 +448,7 @@ sync_list_status (SyncEngine *engine, Side side, const char *wire, TreeNode *nod
   sync_peer_queue (peer, &wait, command, on_status, &answer, NULL);
   ok = sync_wait (&wait, error);
   *answered = ok && listed->has_status && !answer.refused;
-  *refused = ok && answer.refused;
+  *refused = ok && answer.nonexistent;
   if (*answered) {
     node->uidvalidity = listed->status.uidvalidity;
     node->uidnext = listed->status.uidnext;

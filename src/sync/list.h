@@ -17,8 +17,12 @@ gboolean sync_list (SyncEngine *engine, GPtrArray *trees[N_SIDES], GError **erro
 /* The local delimiter, '/' where there is none. */
 gboolean sync_learn_delimiter (SyncEngine *engine, char *delimiter, GError **error);
 
+/* What NOTIFY told of names until now is recorded, or not worth anything any more. */
+void sync_list_forget_heard (SyncPeer *peer);
+
 /* A fresh STATUS of @mailbox: TRUE in @answered when the server gave one; the caller looks at
- * @node's numbers. */
+ * @node's numbers. TRUE in @refused when it says that there is no such mailbox; a NO that speaks of
+ * rights or of trouble is neither. */
 gboolean sync_list_status (SyncEngine *engine, Side side, const char *wire, TreeNode *node,
                            gboolean *answered, gboolean *refused, GError **error);
 

@@ -231,17 +231,20 @@ write_choice (Store *store, StoreConflict *conflict, const char *choice, gboolea
 {
   gboolean later = g_str_equal (choice, "later");
 
-  *again = !g_str_equal (choice, "dismiss") && !g_str_equal (choice, "skip") && !later;
+  *again = !g_str_equal (choice, "dismiss") && !g_str_equal (choice, "skip") &&
+           !g_str_equal (choice, "keep") && !later;
   *gone = FALSE;
   if (later)
     return TRUE;
-  if (g_str_equal (conflict->kind, "mass-deletion") ||
-      g_str_equal (conflict->kind, "mailbox-delete-vs-change")) {
+  if (g_str_equal (conflict->kind, "mass-deletion") || g_str_equal (choice, "delete")) {
     g_free (conflict->choice);
     conflict->choice = g_strdup (choice);
     return store_conflict_save (store, conflict, error);
   }
   *gone = TRUE;
+  if (g_str_equal (conflict->kind, "mailbox-name") && g_str_equal (choice, "retry") &&
+      !store_refusals_forget (store, conflict->mailbox, error))
+    return FALSE;
   if ((g_str_equal (choice, "retry") || g_str_equal (choice, "skip")) &&
       !change_hold (store, conflict, g_str_equal (choice, "retry"), error))
     return FALSE;

@@ -678,6 +678,7 @@ sync_live_run (SyncLive *live)
   result = live->mode == SYNC_STAY ? run_on (live) : run_once (live);
   g_clear_pointer (&engine->mailboxes, g_ptr_array_unref);
   g_clear_pointer (&engine->stuck, g_array_unref);
+  g_clear_pointer (&engine->unsettled, g_hash_table_unref);
   g_clear_error (&engine->fatal);
   g_clear_pointer (&engine->store, store_close);
   return result;

@@ -399,3 +399,33 @@ sync_gather_sample (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pair
   }
   return TRUE;
 }
+
+gboolean
+sync_gather_guids (SyncEngine *engine, SyncMailbox *mailbox, Side side, const GArray *pairs,
+                   guint *same, GError **error)
+{
+  g_autoptr (UidSet) uids = uid_set_new ();
+  SyncWait wait = {.engine = engine};
+  Suspects *suspects;
+  gboolean ok;
+
+  *same = 0;
+  for (guint i = 0; i < pairs->len; i++) {
+    const StorePair *pair = &g_array_index (pairs, StorePair, i);
+
+    if (pair->guid[side] != 0)
+      uid_set_add (uids, pair->uid[side]);
+  }
+  if (uid_set_is_empty (uids) || *sync_peer_guid_item (engine->peer[side]) == '\0')
+    return TRUE;
+  suspects = queue_suspects (engine, &wait, mailbox, side, uids);
+  ok = sync_wait (&wait, error);
+  for (guint i = 0; ok && is_believable (suspects) && i < pairs->len; i++) {
+    const StorePair *pair = &g_array_index (pairs, StorePair, i);
+    const SyncIdentity *identity = suspects_find (suspects, pair->uid[side]);
+
+    *same += identity != NULL && identity->guid != 0 && identity->guid == pair->guid[side];
+  }
+  suspects_free (suspects);
+  return ok;
+}

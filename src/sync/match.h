@@ -31,4 +31,8 @@ gboolean sync_gather_wrong_pairs (SyncEngine *engine, SyncMailbox *mailbox, cons
 gboolean sync_gather_sample (SyncEngine *engine, SyncMailbox *mailbox, const GArray *pairs,
                              guint *same, guint *other, gboolean *told, GError **error);
 
+/* Of @pairs: how many of their messages on @side have the very id there that the pair says. */
+gboolean sync_gather_guids (SyncEngine *engine, SyncMailbox *mailbox, Side side,
+                            const GArray *pairs, guint *same, GError **error);
+
 G_END_DECLS

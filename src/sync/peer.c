@@ -245,6 +245,7 @@ sync_peer_free (SyncPeer *peer)
   g_clear_pointer (&peer->body, sync_selection_unref);
   g_clear_pointer (&peer->listing, g_ptr_array_unref);
   g_clear_pointer (&peer->listing_index, g_hash_table_unref);
+  g_clear_pointer (&peer->heard, g_hash_table_unref);
   g_free (peer);
 }
 

@@ -191,43 +191,95 @@ sample_pairs (SyncEngine *engine, const StoreMailbox *saved, GArray *sample)
   return sample->len > 0;
 }
 
-/* Where the other side has the messages: under the saved name; or an interrupted pass has renamed
- * it there already, to the name in question. NULL: nowhere. */
+static const char *
+find_proved (const GPtrArray *answers, const TreeQuestion *question)
+{
+  for (guint i = 0; i < answers->len; i++) {
+    const TreeQuestion *one = g_ptr_array_index (answers, i);
+
+    if (one->kind == TREE_ASK_IDENTITY && one->saved_id == question->saved_id &&
+        one->side != question->side && one->answer == TREE_ANSWER_YES)
+      return one->name;
+  }
+  return NULL;
+}
+
+/* Where the other side has the messages: where it was found; or under the saved name; or an
+ * interrupted pass has renamed it there already, to the name in question. NULL: nowhere. What has
+ * another UIDVALIDITY than the saved one has other messages, or the same ones under other UIDs:
+ * nothing to compare with. */
 static gboolean
 find_counterpart (SyncEngine *engine, const StoreMailbox *saved, const TreeQuestion *question,
-                  const char **name, GError **error)
+                  const char *proved, const char **name, GError **error)
 {
   const char *names[] = {saved->name, question->name};
+  Side side = side_other (question->side);
 
-  *name = NULL;
+  *name = proved;
   for (gsize i = 0; i < G_N_ELEMENTS (names) && *name == NULL; i++) {
-    TreeQuestion other = {
-        .kind = TREE_ASK_EXISTS, .side = side_other (question->side), .name = (char *)names[i]};
+    TreeQuestion other = {.side = side, .name = (char *)names[i]};
+    TreeNode node = {0};
+    gboolean answered, refused;
 
-    if (!answer_exists (engine, &other, error))
+    if (!ask_status (engine, &other, &node, &answered, &refused, error))
       return FALSE;
-    if (other.answer != TREE_ANSWER_NO)
+    if (answered ? node.uidvalidity == saved->side[side].uidvalidity : !refused)
       *name = names[i];
   }
   return TRUE;
+}
+
+static SyncMailbox *
+make_sampled (SyncEngine *engine, const StoreMailbox *saved, const char *const names[N_SIDES])
+{
+  SyncMailbox *mailbox = sync_tree_mailbox (engine, saved, names);
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    mailbox->side[side].delta = sync_delta_new ();
+    mailbox->side[side].delta->uidvalidity = saved->side[side].uidvalidity;
+  }
+  return mailbox;
+}
+
+/* Equal ids of the server's own prove it, whatever became of the other side's mailbox. */
+static gboolean
+answer_by_guids (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
+                 GError **error)
+{
+  g_autoptr (GArray) sample = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  const char *names[N_SIDES] = {NULL, NULL};
+  SyncMailbox *mailbox;
+  guint same = 0;
+  gboolean ok = TRUE;
+
+  if (saved == NULL || !sample_pairs (engine, saved, sample))
+    return TRUE;
+  names[question->side] = question->name;
+  mailbox = make_sampled (engine, saved, names);
+  if (mailbox->side[question->side].wire != NULL)
+    ok = sync_gather_guids (engine, mailbox, question->side, sample, &same, error);
+  if (same > 0)
+    question->answer = TREE_ANSWER_YES;
+  sync_mailbox_free (mailbox);
+  return ok;
 }
 
 /* The messages under the saved UIDs in the mailbox in question are those that the other side has
  * under theirs. Those that are gone from one of them say nothing. With no mailbox to compare with
  * it is not proved, and taken for a new one. */
 static gboolean
-answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
-                 GError **error)
+answer_by_messages (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question,
+                    const char *proved, GError **error)
 {
   Side side = question->side, other = side_other (side);
-  const char *names[N_SIDES];
   g_autoptr (GArray) sample = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  const char *names[N_SIDES];
   SyncMailbox *mailbox;
   guint same, different;
   gboolean told, ok;
 
   names[side] = question->name;
-  if (!find_counterpart (engine, saved, question, &names[other], error))
+  if (!find_counterpart (engine, saved, question, proved, &names[other], error))
     return FALSE;
   question->answer = TREE_ANSWER_NO;
   if (names[other] == NULL)
@@ -235,11 +287,7 @@ answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *qu
   question->answer = TREE_ANSWER_UNKNOWN;
   if (!sample_pairs (engine, saved, sample))
     return TRUE;
-  mailbox = sync_tree_mailbox (engine, saved, names);
-  for (Side s = 0; s < N_SIDES; s++) {
-    mailbox->side[s].delta = sync_delta_new ();
-    mailbox->side[s].delta->uidvalidity = saved->side[s].uidvalidity;
-  }
+  mailbox = make_sampled (engine, saved, names);
   ok = mailbox->side[side].wire == NULL || mailbox->side[other].wire == NULL ||
        sync_gather_sample (engine, mailbox, sample, &same, &different, &told, error);
   if (ok && mailbox->side[side].wire != NULL && mailbox->side[other].wire != NULL && told)
@@ -248,18 +296,41 @@ answer_identity (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *qu
   return ok;
 }
 
-gboolean
-sync_tree_answer (SyncEngine *engine, GPtrArray *saved, TreeQuestion *question, GError **error)
+static gboolean
+answer (SyncEngine *engine, const StoreMailbox *saved, TreeQuestion *question, const char *proved,
+        GError **error)
 {
-  const StoreMailbox *mailbox = sync_tree_find_saved (saved, question->saved_id);
-
   if (question->kind == TREE_ASK_EXISTS)
     return answer_exists (engine, question, error);
-  if (mailbox == NULL) {
-    question->answer = TREE_ANSWER_UNKNOWN;
+  question->answer = TREE_ANSWER_UNKNOWN;
+  if (saved == NULL)
     return TRUE;
-  }
   if (question->kind == TREE_ASK_CHANGED)
-    return answer_changed (engine, mailbox, question, error);
-  return answer_identity (engine, mailbox, question, error);
+    return answer_changed (engine, saved, question, error);
+  return answer_by_messages (engine, saved, question, proved, error);
+}
+
+/* What a side can prove alone comes first: the other side's is compared with that. */
+gboolean
+sync_tree_answer (SyncEngine *engine, GPtrArray *saved, GPtrArray *questions,
+                  const GPtrArray *answers, GError **error)
+{
+  for (guint i = 0; i < questions->len; i++) {
+    TreeQuestion *question = g_ptr_array_index (questions, i);
+    const StoreMailbox *mailbox = sync_tree_find_saved (saved, question->saved_id);
+
+    if (question->kind == TREE_ASK_IDENTITY && !answer_by_guids (engine, mailbox, question, error))
+      return FALSE;
+  }
+  for (guint i = 0; i < questions->len; i++) {
+    TreeQuestion *question = g_ptr_array_index (questions, i);
+    const StoreMailbox *mailbox = sync_tree_find_saved (saved, question->saved_id);
+    const char *proved = find_proved (questions, question);
+
+    if (proved == NULL)
+      proved = find_proved (answers, question);
+    if (question->answer == TREE_ANSWER_NONE && !answer (engine, mailbox, question, proved, error))
+      return FALSE;
+  }
+  return TRUE;
 }

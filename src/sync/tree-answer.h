@@ -5,10 +5,11 @@
 
 G_BEGIN_DECLS
 
-/* Finds out what the tree function asks, and sets question->answer. @saved: StoreMailbox. FALSE
- * only when a session ended; a server that will not say is TREE_ANSWER_UNKNOWN. */
-gboolean
-sync_tree_answer (SyncEngine *engine, GPtrArray *saved, TreeQuestion *question, GError **error);
+/* Finds out what the tree function asks, and sets the answer of each of @questions (TreeQuestion).
+ * @saved: StoreMailbox; @answers: of earlier questions. FALSE only when a session ended; a server
+ * that will not say is TREE_ANSWER_UNKNOWN. */
+gboolean sync_tree_answer (SyncEngine *engine, GPtrArray *saved, GPtrArray *questions,
+                           const GPtrArray *answers, GError **error);
 
 /* A mailbox record to select, for questions and deletions: not one of the run's. (transfer full) */
 SyncMailbox *

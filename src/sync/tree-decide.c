@@ -315,12 +315,14 @@ must_wait (TreeContext *tree)
   guint n_saved;
   Side side = SIDE_LOCAL;
   guint n = count_half_gone (tree, &n_saved, &side);
+
+  gboolean many =
+      (n >= MASS_DELETION && n * 2 > n_saved) || (n > 0 && tree->input->mass_deletion_asked);
   g_autofree char *reason = NULL;
 
-  if (n < MASS_DELETION || n * 2 <= n_saved || tree->input->mass_deletion_applied ||
-      tree->input->mass_deletion_restored)
+  if (!many || tree->input->mass_deletion_applied || tree->input->mass_deletion_restored)
     return FALSE;
-  reason = g_strdup_printf ("%u of %u mailboxes are gone", n, n_saved);
+  reason = g_strdup_printf ("%u mailboxes are gone", n);
   tree_add_conflict (tree->plan->conflicts, "mass-deletion", "", side, reason);
   return TRUE;
 }

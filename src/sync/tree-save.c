@@ -161,7 +161,8 @@ tree_save (TreeContext *tree)
     Kept one = {g_ptr_array_index (tree->entities, i), NULL, {FALSE}};
 
     if (one.entity->fate != TREE_KEEP) {
-      if (one.entity->saved != NULL && one.entity->fate != TREE_LOST)
+      if (one.entity->saved != NULL && one.entity->fate != TREE_LOST &&
+          one.entity->fate != TREE_DROP)
         g_array_append_val (tree->plan->unsettled, one.entity->saved->id);
       continue;
     }

@@ -177,6 +177,7 @@ typedef struct {
   /* What the person chose for a waiting mass-deletion. */
   gboolean mass_deletion_applied;  /* `apply`: delete */
   gboolean mass_deletion_restored; /* `restore`: all of it comes back */
+  gboolean mass_deletion_asked;    /* nothing yet: what is gone waits, however many there are now */
 } TreeInput;
 
 /* (transfer full) */

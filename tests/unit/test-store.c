@@ -503,6 +503,47 @@ test_a_conflict_told_again_is_the_same_one (Scratch *scratch, gconstpointer data
   g_assert_cmpint (other.id, >, 2);
 }
 
+static guint
+count_refusals (Store *store, gint64 now)
+{
+  g_autoptr (GPtrArray) refusals = NULL;
+
+  OK ((refusals = store_refusals (store, now, &error)) != NULL);
+  return refusals->len;
+}
+
+static void
+test_refusals_until_their_time (Scratch *scratch, gconstpointer data)
+{
+  g_autoptr (Store) store = open_store (scratch->path);
+  StoreRefusal create = {STORE_INTENT_CREATE, SIDE_REMOTE, (char *)"a", NULL, (char *)"no", 100};
+  StoreRefusal rename = {STORE_INTENT_RENAME, SIDE_LOCAL,   (char *)"b",
+                         (char *)"a",         (char *)"no", 200};
+  g_autoptr (GPtrArray) refusals = NULL;
+
+  OK (store_begin (store, &error));
+  OK (store_refusal_save (store, &create, &error));
+  create.retry_at = 150;
+  create.reason = (char *)"still no";
+  OK (store_refusal_save (store, &create, &error));
+  OK (store_refusal_save (store, &rename, &error));
+  OK (store_commit (store, &error));
+  OK ((refusals = store_refusals (store, 149, &error)) != NULL);
+  g_assert_cmpuint (refusals->len, ==, 2);
+  g_assert_cmpstr (((StoreRefusal *)g_ptr_array_index (refusals, 0))->reason, ==, "still no");
+  g_assert_null (((StoreRefusal *)g_ptr_array_index (refusals, 0))->new_name);
+  g_assert_cmpstr (((StoreRefusal *)g_ptr_array_index (refusals, 1))->new_name, ==, "a");
+  g_assert_cmpuint (count_refusals (store, 150), ==, 1);
+  OK (store_begin (store, &error));
+  OK (store_refusals_expire (store, 150, &error));
+  OK (store_commit (store, &error));
+  g_assert_cmpuint (count_refusals (store, 0), ==, 1);
+  OK (store_begin (store, &error));
+  OK (store_refusals_forget (store, "a", &error));
+  OK (store_commit (store, &error));
+  g_assert_cmpuint (count_refusals (store, 0), ==, 0);
+}
+
 static void
 test_of_the_conflicts_the_newest_thousand_stay (Scratch *scratch, gconstpointer data)
 {
@@ -771,6 +812,7 @@ main (int argc, char **argv)
   ADD ("/store/intents", test_intents_come_back_as_written);
   ADD ("/store/holds", test_a_hold_is_one_row_for_each_reason_to_hold);
   ADD ("/store/refused-flags", test_refused_flags_are_kept_by_mailbox_and_side);
+  ADD ("/store/refusals", test_refusals_until_their_time);
   ADD ("/store/conflicts/told-again", test_a_conflict_told_again_is_the_same_one);
   ADD ("/store/conflicts/at-most-a-thousand", test_of_the_conflicts_the_newest_thousand_stay);
   ADD ("/store/settings", test_settings);

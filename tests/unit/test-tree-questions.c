@@ -287,6 +287,35 @@ test_never_synchronized (void)
   records_clear (&records);
 }
 
+/* As long as nobody answered; new mailboxes do not make those that are gone few. */
+static void
+test_what_was_asked_waits_for_its_answer (void)
+{
+  Records records;
+  TreeInput input = {0};
+  TreePlan *plan;
+
+  records_init (&records);
+  for (guint i = 0; i < 4; i++) {
+    const char *const names[] = {"a", "b", "c", "d"};
+
+    add_saved (&records, names[i], 7 + i);
+    add_listed (&records, SIDE_LOCAL, names[i], 7 + i);
+    if (i > 0)
+      add_listed (&records, SIDE_REMOTE, names[i], 7 + i);
+  }
+  add_answer (&records, TREE_ASK_EXISTS, SIDE_REMOTE, "a", 2, TREE_ANSWER_NO);
+  input = (TreeInput){.listed = {records.listed[0], records.listed[1]},
+                      .saved = records.saved,
+                      .answers = records.answers,
+                      .mass_deletion_asked = TRUE};
+  plan = tree_plan (&input);
+  g_assert_cmpuint (plan->actions->len, ==, 0);
+  g_assert_cmpuint (plan->conflicts->len, ==, 1);
+  tree_plan_free (plan);
+  records_clear (&records);
+}
+
 static const struct {
   const char *name;
   void (*test) (void);
@@ -301,6 +330,7 @@ static const struct {
     {"renamed-to-a-name-that-has-no-form", test_renamed_to_a_name_that_has_no_form},
     {"no-children-below-one-that-takes-none", test_no_children_below_a_mailbox_that_takes_none},
     {"what-waits-is-unsettled", test_what_waits_is_unsettled},
+    {"what-was-asked-waits-for-its-answer", test_what_was_asked_waits_for_its_answer},
     {"never-synchronized", test_never_synchronized},
 };
 

@@ -142,7 +142,8 @@ world_plan (World *world, guint *questions)
       world->intents,
       world->refused,
       world->apply,
-      world->restore};
+      world->restore,
+      world->asked};
   TreePlan *plan;
 
   for (guint i = 0; i < world->saved->len; i++)
@@ -454,6 +455,10 @@ world_apply (World *world, TreePlan *plan)
   for (guint i = world->intents->len; i-- > 0;)
     if (!tree_plan_keeps_intent (plan, failed, g_ptr_array_index (world->intents, i)))
       g_ptr_array_remove_index (world->intents, i);
+  world->asked = FALSE;
+  for (guint i = 0; i < plan->conflicts->len; i++)
+    world->asked |= strcmp (((TreeConflict *)g_ptr_array_index (plan->conflicts, i))->kind,
+                            "mass-deletion") == 0;
   g_hash_table_remove_all (world->unsettled);
   for (guint i = 0; i < plan->unsettled->len; i++)
     g_hash_table_add (world->unsettled,

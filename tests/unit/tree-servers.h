@@ -63,6 +63,7 @@ typedef struct {
   guint32 next;
   gint64 next_id;
   gboolean apply, restore;
+  gboolean asked;       /* about a mass deletion, and nobody has answered */
   guint crash_after;    /* commands; 0: never */
   guint fail_one_in;    /* transient failures */
   guint deliver_one_in; /* mail that arrives just before a DELETE */
