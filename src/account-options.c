@@ -423,8 +423,8 @@ parse_compress (const ConfigFile *file, const ConfigEntry *entry, ServerSettings
   return parse_boolean (file, entry, &server->compress, error);
 }
 
-/* GIO's socks5 lets the proxy look names up, which is what others call socks5h. The value may hold
- * a password and is not shown. */
+/* http means CONNECT. GIO's socks5 lets the proxy look names up, which is what others call socks5h.
+ * The value may hold a password and is not shown. */
 static gboolean
 parse_proxy (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
              GError **error)
@@ -433,12 +433,16 @@ parse_proxy (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *s
   const char *scheme = uri != NULL ? g_uri_get_scheme (uri) : "";
   const char *host = uri != NULL ? g_uri_get_host (uri) : NULL;
 
-  if ((strcmp (scheme, "socks5") != 0 && strcmp (scheme, "socks5h") != 0) || host == NULL ||
-      *host == '\0' || strlen (g_uri_get_path (uri)) > 1 || g_uri_get_query (uri) != NULL)
-    return config_file_error (file, entry->line, error,
-                              "%s has to be socks5://HOST:PORT or socks5h://HOST:PORT",
-                              entry->name);
-  take_string (&server->proxy, g_strconcat ("socks5", entry->value + strlen (scheme), NULL));
+  const gboolean is_http = strcmp (scheme, "http") == 0;
+
+  if ((!is_http && strcmp (scheme, "socks5") != 0 && strcmp (scheme, "socks5h") != 0) ||
+      host == NULL || *host == '\0' || strlen (g_uri_get_path (uri)) > 1 ||
+      g_uri_get_query (uri) != NULL)
+    return config_file_error (
+        file, entry->line, error,
+        "%s has to be socks5://HOST:PORT, socks5h://HOST:PORT or http://HOST:PORT", entry->name);
+  take_string (&server->proxy,
+               g_strconcat (is_http ? "http" : "socks5", entry->value + strlen (scheme), NULL));
   return TRUE;
 }
 
