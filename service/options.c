@@ -14,6 +14,13 @@ typedef enum {
   OPTION_REPAIR,
   OPTION_CHECK,
   OPTION_DRY_RUN,
+  OPTION_SETUP,
+  OPTION_ADDRESS,
+  OPTION_HOST,
+  OPTION_USER,
+  OPTION_AUTOCONFIG,
+  OPTION_CA_FILE,
+  OPTION_PASSWORD_IN,
   OPTION_IMPORT_INTERIMAP,
   OPTION_NAME,
   OPTION_RESOLVE,
@@ -48,6 +55,21 @@ static const Option options_table[] = {
     [OPTION_DRY_RUN] = {"dry-run", 0, NULL,
                         N_ ("say what would be synchronized, and change nothing, neither\n"
                             "on the servers nor in the database; then exit")},
+    [OPTION_SETUP] = {"setup", 0, NULL,
+                      N_ ("ask for an account at a provider, look at its server, and\n"
+                          "write a configuration that keeps its mail here; then exit.\n"
+                          "The next six answer beforehand; where there is no terminal,\n"
+                          "the password is the first line of standard input")},
+    [OPTION_ADDRESS] = {"address", 0, N_ ("ADDRESS"), N_ ("the e-mail address")},
+    [OPTION_HOST] = {"host", 0, N_ ("HOST[:PORT]"), N_ ("the IMAP server")},
+    [OPTION_USER] = {"user", 0, N_ ("NAME"), N_ ("the user on that server")},
+    [OPTION_AUTOCONFIG] = {"autoconfig", 0, N_ ("URL"),
+                           N_ ("where the provider says what its server is")},
+    [OPTION_CA_FILE] = {"ca-file", 0, N_ ("FILE"),
+                        N_ ("certificates of authorities, if no public one has signed\n"
+                            "the server's")},
+    [OPTION_PASSWORD_IN] = {"password-in", 0, N_ ("PLACE"),
+                            N_ ("where the password goes: keyring, file or none")},
     [OPTION_IMPORT_INTERIMAP] = {"import-interimap", 0, N_ ("FILE"),
                                  N_ ("make a configuration and a database from those of\n"
                                      "InterIMAP, by default ~/.config/interimap/config; then exit"),
@@ -78,6 +100,11 @@ options_free (Options *options)
     return;
   g_ptr_array_unref (options->configs);
   g_free (options->interimap);
+  g_free (options->address);
+  g_free (options->host);
+  g_free (options->user);
+  g_free (options->autoconfig);
+  g_free (options->ca_file);
   g_free (options->name);
   g_strfreev (options->request.mailboxes);
   g_strfreev (options->request.resolutions);
@@ -151,6 +178,24 @@ is_side (const char *value)
          g_str_equal (value, side_name (SIDE_REMOTE));
 }
 
+/* SETUP_PASSWORD_ASK: none that is known. */
+static SetupPassword
+find_place (const char *value)
+{
+  static const char *const places[] = {
+      [SETUP_PASSWORD_ASK] = "",
+      [SETUP_PASSWORD_KEYRING] = "keyring",
+      [SETUP_PASSWORD_FILE] = "file",
+      [SETUP_PASSWORD_NONE] = "none",
+  };
+
+  for (guint i = SETUP_PASSWORD_KEYRING; i < G_N_ELEMENTS (places); i++) {
+    if (g_str_equal (value, places[i]))
+      return i;
+  }
+  return SETUP_PASSWORD_ASK;
+}
+
 /* What is more than any text. */
 static gboolean
 check_value (OptionId id, const char *value, GError **error)
@@ -159,6 +204,8 @@ check_value (OptionId id, const char *value, GError **error)
 
   if (id == OPTION_RESOLVE && !is_resolution (value))
     return fail (error, _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
+  if (id == OPTION_PASSWORD_IN && find_place (value) == SETUP_PASSWORD_ASK)
+    return fail (error, _ ("option --password-in wants keyring, file or none, not %s"), quoted);
   if (id == OPTION_STORE_PASSWORD && !is_side (value))
     return fail (error, _ ("option --store-password wants local or remote, not %s"), quoted);
   return TRUE;
@@ -192,6 +239,27 @@ apply (Options *options, OptionId id, const char *value)
     options->request.dry_run = TRUE;
     if (options->request.mode == SYNC_STAY)
       options->request.mode = SYNC_ONESHOT;
+    break;
+  case OPTION_SETUP:
+    options->setup = TRUE;
+    break;
+  case OPTION_ADDRESS:
+    set_text (&options->address, value);
+    break;
+  case OPTION_HOST:
+    set_text (&options->host, value);
+    break;
+  case OPTION_USER:
+    set_text (&options->user, value);
+    break;
+  case OPTION_AUTOCONFIG:
+    set_text (&options->autoconfig, value);
+    break;
+  case OPTION_CA_FILE:
+    set_text (&options->ca_file, value);
+    break;
+  case OPTION_PASSWORD_IN:
+    options->password_in = find_place (value);
     break;
   case OPTION_IMPORT_INTERIMAP:
     options->import_interimap = TRUE;

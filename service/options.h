@@ -2,6 +2,7 @@
 #pragma once
 
 #include "log.h"
+#include "setup.h"
 #include "sync/account.h"
 
 G_BEGIN_DECLS
@@ -17,6 +18,13 @@ typedef struct {
   gboolean check;           /* look at the servers, and that is all */
   gboolean stores_password; /* of side */
   Side side;
+  gboolean setup;
+  char *address;
+  char *host;
+  char *user;
+  char *autoconfig;
+  char *ca_file;
+  SetupPassword password_in;
   gboolean help;
   gboolean version;
 } Options;

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "options.h"
 #include "service.h"
+#include "setup.h"
 #include "store-password.h"
 #include "sync/account.h"
 
@@ -106,6 +107,20 @@ run (int argc, const char *const *argv)
   }
   if (options->version)
     return print (PACKAGE_NAME " " PACKAGE_VERSION "\n");
+  if (options->setup) {
+    const SetupAnswers answers = {
+        .address = options->address,
+        .host = options->host,
+        .user = options->user,
+        .name = options->name,
+        .autoconfig = options->autoconfig,
+        .ca_file = options->ca_file,
+        .password = options->password_in,
+        .trace = options->request.trace,
+    };
+
+    return setup_run (&answers);
+  }
   if (options->import_interimap)
     return import_interimap_run (options->interimap, options->name);
   configs = account_configs_load ((const char *const *)options->configs->pdata, &error);

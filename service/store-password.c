@@ -151,6 +151,18 @@ ask_and_store (const AccountConfig *config, Side side, const char *name, GError 
 }
 
 gboolean
+store_password_value (const AccountConfig *config, Side side, const char *password, GError **error)
+{
+  g_autoptr (SecretService) service = open_service (error);
+  g_autoptr (SecretCollection) collection =
+      service != NULL ? open_collection (service, error) : NULL;
+  gboolean ok = collection != NULL && store (service, collection, config, side, password, error);
+
+  secret_service_disconnect ();
+  return ok;
+}
+
+gboolean
 store_password (const AccountConfig *config, Side side, GError **error)
 {
   const ServerSettings *server = config->server[side];

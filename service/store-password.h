@@ -11,4 +11,8 @@ G_BEGIN_DECLS
  * that is not there, or stays locked. */
 gboolean store_password (const AccountConfig *config, Side side, GError **error);
 
+/* The same with a @password that is known already. */
+gboolean
+store_password_value (const AccountConfig *config, Side side, const char *password, GError **error);
+
 G_END_DECLS

@@ -5,8 +5,9 @@ _imapsync()
 {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     local folder=${XDG_CONFIG_HOME:-~/.config} name
-    local options="--config --oneshot --repair --check --dry-run --import-interimap
-        --name --resolve --store-password --quiet --debug --help
+    local options="--config --oneshot --repair --check --dry-run --setup --address --host
+        --user --autoconfig --ca-file --password-in --store-password --import-interimap --name
+        --resolve --quiet --debug --help
         --version"
 
     COMPREPLY=()
@@ -24,7 +25,15 @@ _imapsync()
         COMPREPLY+=($(compgen -f -- "$cur"))
         return
         ;;
-    --name | --resolve)
+    --password-in)
+        COMPREPLY=($(compgen -W "keyring file none" -- "$cur"))
+        return
+        ;;
+    --ca-file)
+        COMPREPLY=($(compgen -f -- "$cur"))
+        return
+        ;;
+    --name | --resolve | --address | --host | --user | --autoconfig)
         return
         ;;
     --store-password)
