@@ -298,7 +298,8 @@ tell_commands (SyncTreeRun *run)
       continue;
     if (!sync_tree_is_void (run, action) && !action->temporary)
       sync_dry_run_tell_action (run->engine, action, node != NULL ? node->messages : 0);
-    g_ptr_array_add (run->failed, action);
+    if (action->kind != TREE_SUBSCRIBE && action->kind != TREE_UNSUBSCRIBE)
+      g_ptr_array_add (run->failed, action);
   }
 }
 

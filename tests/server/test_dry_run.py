@@ -87,6 +87,14 @@ class DryRun(ServerCase):
         self.assertEqual(self.dry(), ["would do: nothing"])
         self.assertNoop()
 
+    def test_a_mailbox_without_a_subscription(self):
+        "messages of a mailbox that would be subscribed count, too"
+        self.remote.append("INBOX", simple("a"), simple("b"))
+        self.local.unsubscribe("INBOX")
+        lines = self.dry()
+        self.assertIn("INBOX: on local: subscribe", lines)
+        self.assertRegex(lines[-1], "^would do: to local: 2 to copy")
+
     def test_only_named_mailboxes(self):
         "arguments choose mailboxes, as for a real pass"
         self.local.create("A")

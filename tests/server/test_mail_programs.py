@@ -54,7 +54,7 @@ class MailPrograms(StoreCase):
     def check(self, program, block):
         with self.server.connect(self.user) as client:
             client.append("INBOX", *(simple(f"{program} {word}") for word in ("stays", "flag", "delete")))
-        account = self.make()
+        account = self.make(name="example.org")
         self.sync(account)
         keys = (f"<limit>~s flag<enter><flag-message><limit>~s delete<enter><delete-message>"
                 f"<limit>~A<enter><sync-mailbox><quit>")  # fmt: skip
