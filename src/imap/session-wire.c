@@ -533,6 +533,9 @@ session_watch_input (ImapSession *session)
     return;
   session->read_source = transport_read_source (session->transport);
   g_source_set_callback (session->read_source, G_SOURCE_FUNC (on_readable), session, NULL);
+  /* It does not; but a source that may is not taken off the poll for each call, and put back with
+   * two more system calls. */
+  g_source_set_can_recurse (session->read_source, TRUE);
   g_source_attach (session->read_source, session->context);
 }
 

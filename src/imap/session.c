@@ -27,6 +27,45 @@ ready_source_new (GMainContext *context, GSourceFunc callback, gpointer data)
   return source;
 }
 
+/* A source that runs in the next iteration after it was asked to. A ready time would do too, but
+ * each change of one wakes up the context, with a system call, although it is our own thread's. */
+typedef struct {
+  GSource source;
+  gboolean due;
+} DueSource;
+
+static gboolean
+due_prepare (GSource *source, int *timeout)
+{
+  *timeout = -1;
+  return ((DueSource *)source)->due;
+}
+
+static gboolean
+due_check (GSource *source)
+{
+  return ((DueSource *)source)->due;
+}
+
+static gboolean
+due_dispatch (GSource *source, GSourceFunc callback, gpointer data)
+{
+  ((DueSource *)source)->due = FALSE;
+  return callback (data);
+}
+
+static GSourceFuncs due_funcs = {due_prepare, due_check, due_dispatch, NULL, NULL, NULL};
+
+static GSource *
+due_source_new (GMainContext *context, GSourceFunc callback, gpointer data)
+{
+  GSource *source = g_source_new (&due_funcs, sizeof (DueSource));
+
+  g_source_set_callback (source, callback, data, NULL);
+  g_source_attach (source, context);
+  return source;
+}
+
 Entry *
 entry_new (EntryKind kind, ImapCommand *command)
 {
@@ -266,7 +305,7 @@ imap_session_new (const ServerSettings *server, const ImapReceiver *receiver,
   g_queue_init (&session->waiting);
   g_queue_init (&session->sent);
   g_queue_init (&session->late);
-  session->pump = ready_source_new (session->context, on_pump, session);
+  session->pump = due_source_new (session->context, on_pump, session);
   session->timer = ready_source_new (session->context, on_timer, session);
   return session;
 }
@@ -361,7 +400,7 @@ session_is_leaving (const ImapSession *session)
 void
 session_schedule (ImapSession *session)
 {
-  g_source_set_ready_time (session->pump, 0);
+  ((DueSource *)session->pump)->due = TRUE;
 }
 
 void
