@@ -109,6 +109,17 @@ class Expunge(_Change):
         return [*commands, *(f"UID EXPUNGE {s}" for s in sets)]
 
 
+class Moves(_Change):
+    """From INBOX to Box: the least is a COPY and an expunge."""
+
+    def apply(self, client, uids, others):
+        client.move(uids, "Box")
+        sets = [uid_set(others[i : i + 1000]) for i in range(0, len(others), 1000)]
+        commands = [f"UID COPY {s} Box" for s in sets]
+        commands += [f"UID STORE {s} +FLAGS.SILENT (\\Deleted)" for s in sets]
+        return [*commands, *(f"UID EXPUNGE {s}" for s in sets)]
+
+
 class NewInMany(Scenario):
     """One new message in each of the first @number mailboxes."""
 
@@ -154,6 +165,8 @@ def scenarios(quick):
         "noop": Nothing("nothing to do, 300 mailboxes", many(boxes, 10, 500), bounds={"wall/limit": 2}),
         "flags": Flags("5,000 of 10,000 flags changed", small, 5000 // n, bounds={"wall/limit": 2}),
         "expunge": Expunge("3,000 of 10,000 expunged", small, 3000 // n, bounds={"wall/limit": 2}),
+        "moves": Moves("1,000 of 2,000 x 4 KiB moved", {"INBOX": (2000 // n, kib4), "Box": (0, 0)}, 1000 // n,
+                       bounds={"wall/limit": 3}),
         "down-40": FirstCopy("copy down, 2,000 x 4 KiB, 40 ms", {"INBOX": (2000 // n, kib4)}, rtt=40,
                              bounds={"wall/limit": 1.4}),
         "up-40": FirstCopy("copy up, 2,000 x 4 KiB, 40 ms", {"INBOX": (2000 // n, kib4)}, 0, rtt=40,
