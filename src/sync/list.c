@@ -94,10 +94,14 @@ receive_status (SyncPeer *peer, const ImapStatus *status)
 
   if (listed == NULL)
     return;
+  if (status->items & IMAP_STATUS_MAILBOXID) {
+    g_free (listed->mailboxid);
+    listed->mailboxid = g_strdup (status->mailboxid);
+  }
+  if (!(status->items & ~IMAP_STATUS_MAILBOXID))
+    return;
   listed->has_status = TRUE;
   listed->status = *status;
-  g_free (listed->mailboxid);
-  listed->mailboxid = g_strdup (status->items & IMAP_STATUS_MAILBOXID ? status->mailboxid : NULL);
 }
 
 /* --- what NOTIFY tells of names (RFC 5465, section 5.4) -------------------------------------- */
@@ -360,13 +364,19 @@ queue_list (SyncPeer *peer, SyncWait *wait)
     sync_peer_queue (peer, wait, imap_command_new ("NAMESPACE"), NULL, NULL, NULL);
   command = imap_command_new ("LIST");
   add_reference (peer, command);
-  imap_command_raw_printf (command, "\"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "%s))",
-                           imap_session_has (peer->session, IMAP_CAP_OBJECTID) ? " MAILBOXID" : "");
+  imap_command_raw (command, "\"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "))");
   sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
   command = imap_command_new ("LIST");
   imap_command_raw (command, "(SUBSCRIBED)");
   add_reference (peer, command);
   imap_command_raw (command, "\"*\"");
+  sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
+  if (!imap_session_has (peer->session, IMAP_CAP_OBJECTID))
+    return;
+  /* Alone: together with other items Cyrus 3.6 tells rubbish of a mailbox that it has to open. */
+  command = imap_command_new ("LIST");
+  add_reference (peer, command);
+  imap_command_raw (command, "\"*\" RETURN (STATUS (MAILBOXID))");
   sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
 }
 

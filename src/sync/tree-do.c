@@ -84,6 +84,7 @@ note_renamed (SyncTreeRun *run, const TreeAction *action)
     name = g_strconcat (action->new_name, node->name + length, NULL);
     g_free (node->name);
     node->name = name;
+    node->highestmodseq = 0; /* Cyrus counts it up: the next run must not be the one that sees it */
   }
   if (!action->temporary)
     expect_parents (run, tree, action->new_name);

@@ -151,6 +151,16 @@ save_rest (TreeContext *tree, GArray *kept)
   }
 }
 
+/* What lies below its middle name has yet to find its own by the intents. */
+static gboolean
+is_on_step (const TreeEntity *entity)
+{
+  for (Side side = 0; side < N_SIDES; side++)
+    if (entity->place[side] != NULL && tree_name_is_step (entity->place[side]->name))
+      return TRUE;
+  return FALSE;
+}
+
 void
 tree_save (TreeContext *tree)
 {
@@ -162,7 +172,7 @@ tree_save (TreeContext *tree)
 
     if (one.entity->fate != TREE_KEEP) {
       if (one.entity->saved != NULL && one.entity->fate != TREE_LOST &&
-          one.entity->fate != TREE_DROP)
+          (one.entity->fate != TREE_DROP || is_on_step (one.entity)))
         g_array_append_val (tree->plan->unsettled, one.entity->saved->id);
       continue;
     }

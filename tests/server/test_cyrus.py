@@ -7,7 +7,7 @@ from harness.cyrus import Cyrus
 from harness.dovecot import Dovecot
 from harness.imap import quote
 from harness.seed import simple
-from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_noop
+from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_noop, test_tree
 
 
 class _Cyrus:
@@ -158,3 +158,20 @@ class CyrusLive(_Remote, test_live._Live):
         self.until(lambda: any("\\flagged" in f for f in self.flags(remote).values()), "the flag", running)
         self.stop(running)
         self.assertIdentical()
+
+
+class DovecotToCyrusRenames(_Remote, test_tree.Renames):
+    """Cyrus knows MAILBOXID: what is renamed is known by it."""
+
+    cost = 12
+    # What is about maildirs; levels, which are mailboxes on Cyrus; and a STATUS that Cyrus 3.6 still
+    # answers for the mailbox that had the name before, whatever SELECT says.
+    test_to_another_mailbox_of_the_same_uidvalidity = test_level_with_children = test_onto_a_name_just_deleted = None
+
+    def test_empty_one(self):
+        "an empty one that was renamed on Cyrus is known by its MAILBOXID: renamed, not deleted and made"
+        self.assertEqual(self.play("a: b", "r rename a c", "c: b"), ["RENAME"])
+
+    def test_recreated(self):
+        "deleted and made anew on Cyrus, proved by its MAILBOXID, is mirrored as both: the old mail does not come back"
+        self.play("a b c", "r delete a, r create a, r append a new", "a:new b c", carried=True)
