@@ -798,7 +798,7 @@ sync_live_network (SyncLive *live, SyncNetwork network)
     sync_gate_forget_failures (&live->gate);
   /* A connection of the old network may be dead and not know it: a LIST finds out. */
   if (changed)
-    live->last_list = 0;
+    live->last_list = -SAFETY_INTERVAL;
   if (light && !live->engine.light && live->counts.waiting > 0)
     sync_live_sync (live, NULL, FALSE, NULL);
 }

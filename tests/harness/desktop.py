@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from gi.repository import GLib
+
 from . import applet, place
 from .bus import Bus, Peer
 
@@ -281,10 +283,26 @@ class Gnome(Desktop):
         super().start_panel()
         self.peer.wait_owner(NOTIFICATIONS, 60)
         time.sleep(3)
-        self.screen.key("Escape")  # leaves the overview
+        self.leave_overview()
         for x in range(4):  # the shell's words about its missing display manager go when somebody is there
             self.screen.xdotool("mousemove", 300 + x, 500)
             time.sleep(3)
+
+    def leave_overview(self):
+        """The shell starts with it, and not before it has the time."""
+        shell = ("org.gnome.Shell", "/org/gnome/Shell")
+        no = GLib.Variant("(ssv)", ("org.gnome.Shell", "OverviewActive", GLib.Variant("b", False)))
+
+        def left():
+            self.peer.call(*shell, "org.freedesktop.DBus.Properties", "Set", no)
+            time.sleep(1)
+            return not self.peer.get(*shell, "org.gnome.Shell", "OverviewActive")
+
+        place.wait_until(left, 60, "the shell without its overview")
+
+    def open_menu(self):
+        self.leave_overview()
+        super().open_menu()
 
     def close(self):
         place.stop(getattr(self, "logind", None))
