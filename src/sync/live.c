@@ -3,6 +3,7 @@
 
 #include "sync/live.h"
 
+#include "sync/connect.h"
 #include "sync/gate.h"
 #include "sync/live-store.h"
 #include "sync/pass.h"
@@ -163,22 +164,6 @@ finish_requests (SyncLive *live, GPtrArray *requests, const GError *error)
 /* --- waiting --------------------------------------------------------------------------------- */
 
 static void
-iterate_until (SyncLive *live, gint64 deadline)
-{
-  g_autoptr (GSource) timer = NULL;
-
-  if (deadline > 0) {
-    timer = g_timeout_source_new (0);
-    g_source_set_ready_time (timer, deadline);
-    g_source_set_dummy_callback (timer);
-    g_source_attach (timer, live->engine.context);
-  }
-  g_main_context_iteration (live->engine.context, TRUE);
-  if (timer != NULL)
-    g_source_destroy (timer);
-}
-
-static void
 end_pause (SyncLive *live)
 {
   live->gate.paused = FALSE;
@@ -271,7 +256,7 @@ wait_until_allowed (SyncLive *live)
       live->gate.next_try = 0;
       return TRUE;
     }
-    iterate_until (live, until);
+    sync_iterate_until (&live->engine, until);
   }
   return FALSE;
 }
@@ -298,7 +283,7 @@ get_passwords (SyncLive *live, GError **error)
   }
   while (!live->engine.stopping && g_get_monotonic_time () < deadline &&
          !(live->password_answered[SIDE_LOCAL] && live->password_answered[SIDE_REMOTE]))
-    iterate_until (live, deadline);
+    sync_iterate_until (&live->engine, deadline);
   for (Side side = 0; side < N_SIDES; side++) {
     if (!lacks_password (live, side))
       continue;
@@ -314,75 +299,17 @@ get_passwords (SyncLive *live, GError **error)
 }
 
 static gboolean
-both_ready (SyncEngine *engine)
-{
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (imap_session_state (engine->peer[side]->session) != IMAP_SESSION_READY)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
 connect_both (SyncLive *live, GError **error)
 {
-  SyncEngine *engine = &live->engine;
-
-  engine->interrupted = FALSE;
-  if (!get_passwords (live, error))
-    return FALSE;
-  engine->phase = "connect";
-  on_progress (engine, live);
-  for (Side side = 0; side < N_SIDES; side++) {
-    engine->peer[side] = sync_peer_new (engine, side);
-    imap_session_connect (engine->peer[side]->session);
-  }
-  while (!both_ready (engine)) {
-    if (!sync_check (engine, error))
-      return FALSE;
-    g_main_context_iteration (engine->context, TRUE);
-  }
-  engine->connected = g_get_monotonic_time ();
-  return sync_check (engine, error);
+  live->engine.interrupted = FALSE;
+  return get_passwords (live, error) && sync_connect_both (&live->engine, error);
 }
 
-static gboolean
-is_closed (SyncEngine *engine, Side side)
-{
-  return engine->peer[side] == NULL ||
-         imap_session_state (engine->peer[side]->session) == IMAP_SESSION_CLOSED;
-}
-
-/* LOGOUT where there is time for it; never longer than a second. */
 static void
 disconnect_both (SyncLive *live)
 {
-  SyncEngine *engine = &live->engine;
-  gint64 deadline = g_get_monotonic_time () + G_TIME_SPAN_SECOND;
-
   g_clear_pointer (&live->watch, sync_watch_free);
-  for (Side side = 0; side < N_SIDES; side++) {
-    ImapSession *session = engine->peer[side] != NULL ? engine->peer[side]->session : NULL;
-
-    if (session == NULL)
-      continue;
-    if (imap_session_state (session) == IMAP_SESSION_READY && !engine->stopping)
-      imap_session_logout (session);
-    else
-      imap_session_close (session);
-  }
-  while (!(is_closed (engine, SIDE_LOCAL) && is_closed (engine, SIDE_REMOTE)) &&
-         g_get_monotonic_time () < deadline)
-    iterate_until (live, deadline);
-  for (Side side = 0; side < N_SIDES; side++) {
-    if (engine->peer[side] != NULL)
-      imap_session_close (engine->peer[side]->session);
-  }
-  /* What the sessions still have to say to nobody. */
-  while (g_main_context_iteration (engine->context, FALSE))
-    ;
-  for (Side side = 0; side < N_SIDES; side++)
-    g_clear_pointer (&engine->peer[side], sync_peer_free);
+  sync_disconnect_both (&live->engine);
 }
 
 /* --- passes ---------------------------------------------------------------------------------- */
@@ -493,7 +420,7 @@ rest (SyncLive *live, GError **error)
       settle = now + SETTLE_TIME;
     if ((settle > 0 && now >= settle) || now >= next_poll (live))
       break;
-    iterate_until (live, settle > 0 ? settle : next_poll (live));
+    sync_iterate_until (&live->engine, settle > 0 ? settle : next_poll (live));
   }
   return TRUE;
 }
@@ -643,7 +570,7 @@ open_store (SyncLive *live, GError **error)
     finish_requests (live, live->requests, *error);
     take_failure (live, g_steal_pointer (error));
     while (!engine->stopping && !live->gate.kicked && g_get_monotonic_time () < live->gate.next_try)
-      iterate_until (live, live->gate.next_try);
+      sync_iterate_until (&live->engine, live->gate.next_try);
     live->gate.kicked = FALSE;
     if (engine->stopping) {
       g_clear_error (&live->error);
