@@ -87,7 +87,7 @@ class Installation(unittest.TestCase):
 
 class Tarball(unittest.TestCase):
     builds = ("gcc",)
-    cost = 10
+    cost, timeout = 40, 1800
 
     def test_the_tarball_builds_and_passes(self):
         "meson dist packs what builds by itself and passes unit tests"
