@@ -7,7 +7,7 @@ from harness.cyrus import Cyrus
 from harness.dovecot import Dovecot
 from harness.imap import quote
 from harness.seed import simple
-from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_noop, test_tree
+from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_names, test_noop, test_tree
 
 
 class _Cyrus:
@@ -175,3 +175,16 @@ class DovecotToCyrusRenames(_Remote, test_tree.Renames):
     def test_recreated(self):
         "deleted and made anew on Cyrus, proved by its MAILBOXID, is mirrored as both: the old mail does not come back"
         self.play("a b c", "r delete a, r create a, r append a new", "a:new b c", carried=True)
+
+
+class DovecotToCyrusDeletions(_Remote, test_tree.Deletions):
+    cost = 10
+    test_recreated = None  # it is proved there: DovecotToCyrusRenames.test_recreated
+
+
+class ClassicCyrus(_Remote, test_names.Prefix):
+    """altnamespace: no: everything below INBOX, dots between the levels."""
+
+    @classmethod
+    def make_servers(cls):
+        return [Dovecot("mdbox"), Cyrus(modern=False)]
