@@ -118,6 +118,7 @@ class Eyes:
         self.client.select("INBOX")
 
     def uids(self):
+        self.client.command("NOOP")  # else a server may show what was there before
         return self.client.uids()
 
 
@@ -129,11 +130,11 @@ def new(here, there, n):
 
 def flagged(here, there, n):
     mine, theirs = here.uids()[-1], there.uids()[-1]
-    there.client.command("NOOP")
     operation = "+" if n % 2 == 0 else "-"
     here.client.store([mine], operation, "\\Flagged")
 
     def seen():
+        there.client.command("NOOP")
         flags = there.client.flags(str(theirs))[theirs]
         return ("\\Flagged" in flags) == (operation == "+")
 
