@@ -248,12 +248,15 @@ on_notify (ImapSession *session, const ImapResponse *tagged, const GError *error
   }
 }
 
-/* Never a second SET without a NONE: Dovecot goes silent then. */
+/* Never a second SET without a NONE: Dovecot goes silent then. SELECTED as it is without NOTIFY,
+ * else nothing is told of a selected mailbox, not even our own expunges. */
 static void
 queue_notify (SyncWatch *watch, SyncPeer *peer)
 {
   ImapCommand *none = imap_command_new ("NOTIFY NONE");
-  ImapCommand *set = imap_command_new ("NOTIFY SET STATUS (PERSONAL " NOTIFY_EVENTS ")");
+  ImapCommand *set = imap_command_new (
+      "NOTIFY SET STATUS (SELECTED (MessageNew MessageExpunge FlagChange)) (PERSONAL " NOTIFY_EVENTS
+      ")");
   Notify *notify = g_new0 (Notify, 1);
 
   notify->watch = watch;

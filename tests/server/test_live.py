@@ -65,6 +65,8 @@ class Notified(_Live):
             self.until(lambda: self.flags(there)[self.uids(there)[-1]] == {"\\seen", "\\flagged", "work"}, "the flags", running)
             here.expunge([uid])
             self.until(lambda: len(self.uids(there)) == count, "the expunge", running)
+            side = "remote" if here is local else "local"
+            self.until(lambda: f"expunged on the {side} server: UID" in running.err, "a word about it (R6)", running)
             name = "Made locally" if here is local else "Made remotely"
             here.create(name)
             here.append(name, simple(f"in {name}"))
