@@ -6,6 +6,8 @@
 #include "errors.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -15,11 +17,34 @@
 
 static const int fatal_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 static volatile sig_atomic_t caught;
+static int wake[2] = {-1, -1};
 
+/* It may come just before somebody waits, and in any thread: so it is told through a pipe. */
 static void
 on_signal (int number)
 {
+  int saved = errno;
+
   caught = number;
+  if (write (wake[1], "", 1) < 0)
+    caught = number;
+  errno = saved;
+}
+
+static ssize_t
+read_byte (char *c)
+{
+  struct pollfd input[] = {{STDIN_FILENO, POLLIN, 0}, {wake[0], POLLIN, 0}};
+
+  if (wake[0] < 0)
+    return read (STDIN_FILENO, c, 1);
+  if (caught == 0 && poll (input, G_N_ELEMENTS (input), -1) < 0)
+    return -1;
+  if (caught != 0) {
+    errno = EINTR;
+    return -1;
+  }
+  return read (STDIN_FILENO, c, 1);
 }
 
 /* TRUE at the end of the line; FALSE with errno: nothing more comes, 0 for the end of the file. */
@@ -30,7 +55,7 @@ read_line (char *line, gsize size)
 
   for (;;) {
     char c;
-    ssize_t n = read (STDIN_FILENO, &c, 1);
+    ssize_t n = read_byte (&c);
 
     if (n < 0)
       return FALSE;
@@ -74,6 +99,15 @@ print (const char *text)
     return;
 }
 
+static void
+close_pipe (void)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (wake); i++) {
+    close (wake[i]);
+    wake[i] = -1;
+  }
+}
+
 /* One attempt; @caught says which signal ended it. */
 static gboolean
 ask_once (const char *prompt, const struct termios *shown, char *line, gsize size)
@@ -84,6 +118,8 @@ ask_once (const char *prompt, const struct termios *shown, char *line, gsize siz
   int saved;
 
   caught = 0;
+  if (pipe2 (wake, O_CLOEXEC) != 0)
+    return FALSE;
   set_signals (old);
   hidden.c_lflag &= ~(tcflag_t)ECHO;
   tcsetattr (STDIN_FILENO, TCSAFLUSH, &hidden);
@@ -93,6 +129,7 @@ ask_once (const char *prompt, const struct termios *shown, char *line, gsize siz
   tcsetattr (STDIN_FILENO, TCSAFLUSH, shown);
   print ("\n");
   restore_signals (old);
+  close_pipe ();
   if (caught != 0)
     raise (caught);
   errno = saved;
