@@ -31,7 +31,7 @@ class OnXfce(unittest.TestCase):
 
     def wait_calls(self, *expected):
         try:
-            place.wait_until(lambda: [c[1:] for c in self.service.commands()] == list(expected), 3, "the calls")
+            place.wait_until(lambda: [c[1:] for c in self.service.commands()] == list(expected), 10, "the calls")
             return True
         except TimeoutError:
             return False

@@ -93,6 +93,8 @@ class Peer:
 
     def run(self, function):
         """Calls @function in the thread of the loop and returns its result."""
+        if threading.current_thread() is self._thread:
+            return function()
         done, box = threading.Event(), []
 
         def work(*_):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the applet meets on the bus, as a test wants it: our service, a panel."""
 
+import functools
 import threading
 
 from gi.repository import GLib
@@ -26,6 +27,15 @@ _WATCHER = """<node><interface name="org.kde.StatusNotifierWatcher">
 _TYPES = {"Id": "s", "Name": "s", "Local": "s", "Remote": "s", "Database": "s", "Status": "s", "ErrorCode": "s",
           "ErrorMessage": "s", "LastSync": "t", "Progress": "u", "PausedUntil": "t", "NextTry": "t", "Mailboxes": "u",
           "Messages": "t", "Conflicts": "u", "Held": "u", "Remaining": "t"}  # fmt: skip
+
+
+def _at_once(method):
+    """As in a real service, no answer is made while something changes that is told behind it."""
+
+    def call(self, *arguments, **options):
+        return self.peer.run(lambda: method(self, *arguments, **options))
+
+    return functools.wraps(method)(call)
 
 
 class FakeService:
@@ -73,6 +83,7 @@ class FakeService:
         objects = {p: {SERVICE + ".Account": self._properties(p)} for p in self.accounts}
         return GLib.Variant("(a{oa{sa{sv}}})", (objects,))
 
+    @_at_once
     def add(self, name, **properties):
         path = f"{ROOT}/account/{name}"
         values = {"Id": name, "Name": name, "Local": "ann@localhost", "Remote": f"ann@{name}.example.org",
@@ -86,18 +97,21 @@ class FakeService:
         self.peer.emit(ROOT, "org.freedesktop.DBus.ObjectManager", "InterfacesAdded", added)
         return path
 
+    @_at_once
     def remove(self, path):
         del self.accounts[path]
         self.peer.run(lambda: self.peer.connection.unregister_object(self._objects.pop(path)))
         removed = GLib.Variant("(oas)", (path, [SERVICE + ".Account"]))
         self.peer.emit(ROOT, "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved", removed)
 
+    @_at_once
     def set(self, path, **properties):
         self.accounts[path].update(properties)
         changed = {n: GLib.Variant(_TYPES[n], v) for n, v in properties.items()}
         arguments = GLib.Variant("(sa{sv}as)", (SERVICE + ".Account", changed, []))
         self.peer.emit(path, "org.freedesktop.DBus.Properties", "PropertiesChanged", arguments)
 
+    @_at_once
     def conflict(self, path, id, kind, mailbox="INBOX", local=0, remote=0, **details):
         packed = {k.replace("_", "-"): GLib.Variant("s", str(v)) for k, v in details.items()}
         self.conflicts[path].append((id, kind, mailbox, local, remote, packed))
@@ -105,6 +119,7 @@ class FakeService:
                        GLib.Variant("(tsstta{sv})", self.conflicts[path][-1]))  # fmt: skip
         self.set(path, Conflicts=len(self.conflicts[path]))
 
+    @_at_once
     def resolved(self, path, id):
         self.conflicts[path] = [c for c in self.conflicts[path] if c[0] != id]
         self.peer.emit(path, SERVICE + ".Account", "ConflictResolved", GLib.Variant("(t)", (id,)))
