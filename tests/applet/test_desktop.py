@@ -31,7 +31,7 @@ class OnXfce(unittest.TestCase):
 
     def wait_calls(self, *expected):
         try:
-            place.wait_until(lambda: [c[1:] for c in self.service.commands()] == list(expected), 10, "the calls")
+            place.wait_until(lambda: [c[1:] for c in self.service.commands()] == list(expected), 5, "the calls")
             return True
         except TimeoutError:
             return False
@@ -41,11 +41,20 @@ class OnXfce(unittest.TestCase):
         self.desktop.open_menu()
         self.desktop.screen.key(*keys)
 
+    def choose_until(self, key, call):
+        """On a busy machine a letter can come before the menu is there: then it goes nowhere."""
+        for _ in range(3):
+            self.choose(key)
+            if self.wait_calls(call):
+                return
+            self.assertEqual(self.service.commands(), [])
+            self.desktop.screen.key("Escape")
+        self.fail(f"three times {key} in the menu, and no {call}")
+
     def test_click_and_choose(self):
         "a click on the icon opens the menu; Sync now in it synchronizes; so it is after the panel's restart"
         for _ in range(2):
-            self.choose("s")
-            self.assertTrue(self.wait_calls(("Sync", ())), self.service.commands())
+            self.choose_until("s", ("Sync", ()))
             self.service.calls.clear()
             self.desktop.stop_panel()
             self.desktop.start_panel()
