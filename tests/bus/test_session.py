@@ -109,7 +109,7 @@ class Told(Session):
         changed = self.peer.listen("PropertiesChanged", WORK)
         self.start(self.home)
         self.wait_watching(60)
-        self.peer.wait(lambda: changed[-1][3][1].get("Status") == "watching")
+        self.peer.wait(lambda: any(s[3][1].get("Status") == "watching" for s in changed))
         seen = [s[3][1]["Remaining"] for s in changed if "Remaining" in s[3][1]]
         self.assertTrue(seen and seen == sorted(seen, reverse=True), seen)
         self.assertEqual(seen[-1], 0)
@@ -409,7 +409,7 @@ class Full(Session):
         self.append(1, "new")
         data = self.home.dir / "data" / "imapsync"
         data.mkdir(exist_ok=True)
-        user = [] if place.ROOT else ["--map-root-user"]
+        user = [] if place.ROOT else ["--map-current-user", "--keep-caps"]
         script = 'mount -t tmpfs -o size=128m none "$1" && head -c 200M /dev/zero >"$1/fill"; shift; exec "$@"'
         service = self.start(self.home, prefix=["unshare", "--mount", *user, "sh", "-c", script, "sh", str(data)])
         self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
@@ -428,7 +428,7 @@ class Full(Session):
         self.setup_account()
         data = self.home.dir / "data" / "imapsync"
         data.mkdir(exist_ok=True)
-        user = [] if place.ROOT else ["--map-root-user"]
+        user = [] if place.ROOT else ["--map-current-user", "--keep-caps"]
         script = 'mount -t tmpfs -o size=64k none "$1" && head -c 5M /dev/zero >"$1/fill"; shift; exec "$@"'
         prefix = ["unshare", "--mount", *user, "sh", "-c", script, "sh", str(data)]
         result = self.home.start("--oneshot", env=self.environment(), prefix=prefix).wait(60)
