@@ -106,6 +106,7 @@ class Told(Session):
         self.setup_account()
         with self.servers[1].connect(self.user) as client:
             client.append("INBOX", *(simple(f"m{i}", body=LARGE * 2000) for i in range(60)))
+        self.tamper.reply = lambda data: (time.sleep(0.02), data)[1]  # or it is done before anything is told
         changed = self.peer.listen("PropertiesChanged", WORK)
         self.start(self.home)
         self.wait_watching(60)

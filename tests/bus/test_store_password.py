@@ -31,6 +31,8 @@ class Terminal:
     def __init__(self, arguments, env):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT):  # ignored where the tests run in the background
+                signal.signal(number, signal.SIG_DFL)
             os.execve(arguments[0], arguments, env)
         self.shown, self.status = b"", None
 
