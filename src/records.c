@@ -3,6 +3,7 @@
 
 #include "records.h"
 
+#include <gio/gio.h>
 #include <string.h>
 
 static void
@@ -127,6 +128,18 @@ server_settings_lacks_password (const ServerSettings *server)
     needed = needed || g_array_index (server->auth, AuthMechanism, i) != AUTH_EXTERNAL;
   return needed && server_type_is_network (server->type) && server->username != NULL &&
          server->password == NULL && server->password_command == NULL;
+}
+
+gboolean
+server_settings_is_loopback (const ServerSettings *server)
+{
+  g_autoptr (GInetAddress) address = NULL;
+
+  if (server->host == NULL)
+    return FALSE;
+  address = g_inet_address_new_from_string (server->host);
+  return address != NULL ? g_inet_address_get_is_loopback (address)
+                         : g_ascii_strcasecmp (server->host, "localhost") == 0;
 }
 
 char *

@@ -115,6 +115,10 @@ ServerSettings *server_settings_copy (const ServerSettings *server);
 void server_settings_free (ServerSettings *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ServerSettings, server_settings_free)
 
+/* The server is reached by a host name, and that is the loopback interface's: no network is needed.
+ * FALSE for a tunnel and a store, which have none. */
+gboolean server_settings_is_loopback (const ServerSettings *server);
+
 /* Whether a login may need a password that the configuration does not know how to get. */
 gboolean server_settings_lacks_password (const ServerSettings *server);
 

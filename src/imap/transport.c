@@ -269,16 +269,6 @@ on_client_event (GSocketClient *client, GSocketClientEvent event, GSocketConnect
     ((Transport *)data)->proxied = TRUE;
 }
 
-/* A desktop's proxy is for the world outside. */
-static gboolean
-is_loopback_name (const char *host)
-{
-  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (host);
-
-  return address != NULL ? g_inet_address_get_is_loopback (address)
-                         : g_ascii_strcasecmp (host, "localhost") == 0;
-}
-
 static void
 transport_set_proxy (Transport *transport, GSocketClient *client)
 {
@@ -286,7 +276,8 @@ transport_set_proxy (Transport *transport, GSocketClient *client)
   g_autoptr (GProxyResolver) resolver = NULL;
 
   if (server->proxy == NULL) {
-    g_socket_client_set_enable_proxy (client, !is_loopback_name (server->host));
+    /* A desktop's proxy is for the world outside. */
+    g_socket_client_set_enable_proxy (client, !server_settings_is_loopback (server));
     return;
   }
   resolver = g_simple_proxy_resolver_new (server->proxy, NULL);

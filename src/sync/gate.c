@@ -3,8 +3,6 @@
 
 #include "sync/gate.h"
 
-#include <gio/gio.h>
-
 #define FIRST_DELAY 5 /* seconds */
 #define LAST_DELAY  (15 * 60)
 
@@ -20,13 +18,8 @@ needs_network (const SyncGate *gate)
 {
   for (Side side = 0; side < N_SIDES; side++) {
     const ServerSettings *server = gate->config->server[side];
-    g_autoptr (GInetAddress) address = NULL;
 
-    if (!server_type_is_network (server->type) ||
-        g_ascii_strcasecmp (server->host, "localhost") == 0)
-      continue;
-    address = g_inet_address_new_from_string (server->host);
-    if (address == NULL || !g_inet_address_get_is_loopback (address))
+    if (server_type_is_network (server->type) && !server_settings_is_loopback (server))
       return TRUE;
   }
   return FALSE;

@@ -3,23 +3,17 @@
 
 #include "sync/space.h"
 
-#include <errno.h>
-#include <gio/gio.h>
 #include <sys/statvfs.h>
 
 #define LEAST_FREE (100 * G_GUINT64_CONSTANT (1024) * 1024)
 
-/* A tunnel on the local side starts a server here; one to the other side may be ssh. */
+/* A tunnel or a store of the local side is here; a tunnel to the other side may be ssh. */
 static gboolean
 is_on_this_machine (const ServerSettings *server)
 {
-  g_autoptr (GInetAddress) address = NULL;
-
-  if (server->type == SERVER_TUNNEL)
+  if (!server_type_is_network (server->type))
     return server->side == SIDE_LOCAL;
-  address = g_inet_address_new_from_string (server->host);
-  return address != NULL ? g_inet_address_get_is_loopback (address)
-                         : g_ascii_strcasecmp (server->host, "localhost") == 0;
+  return server_settings_is_loopback (server);
 }
 
 /* Where it cannot be known, there is room. */

@@ -41,6 +41,7 @@ class StoreCase(unittest.TestCase):
     def sync(self, account, *arguments, status=0, **options):
         result = account.once(*arguments, **options)
         self.assertEqual(result.status, status, str(result))
+        self.assertNotIn("assertion '", result.err)  # GLib's criticals
         return result
 
     def assertIdentical(self, account):
