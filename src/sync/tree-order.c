@@ -173,6 +173,7 @@ static void
 create_it (TreeContext *tree, Side side, TreeEntity *entity)
 {
   static const TreeNode nothing_listed = {.selectable = TRUE};
+  TreeAction *action;
   TreePlace *place;
 
   if (is_refused (tree, TREE_CREATE, side, entity->target, NULL) ||
@@ -180,7 +181,9 @@ create_it (TreeContext *tree, Side side, TreeEntity *entity)
     hold_for_name (tree, entity, side, "the server refuses to create it");
     return;
   }
-  tree_add_action (tree, TREE_CREATE, side, entity, entity->target, NULL);
+  action = tree_add_action (tree, TREE_CREATE, side, entity, entity->target, NULL);
+  action->subscribed[SIDE_LOCAL] = action->subscribed[SIDE_REMOTE] =
+      tree_wishes_subscription (tree, entity);
   entity->created[side] = TRUE;
   place = g_new0 (TreePlace, 1);
   place->listed = &nothing_listed;

@@ -149,6 +149,8 @@ void tree_decide (TreeContext *tree);
 void tree_find_targets (TreeContext *tree);
 void tree_merge (TreeContext *tree);
 void tree_order (TreeContext *tree, Side side);
+/* What its subscription shall be on both sides; its target must be known. */
+gboolean tree_wishes_subscription (const TreeContext *tree, const TreeEntity *entity);
 void tree_subscribe (TreeContext *tree, const TreeEntity *entity, gboolean subscribed[N_SIDES]);
 void tree_unsubscribe_left (TreeContext *tree);
 void tree_save (TreeContext *tree);

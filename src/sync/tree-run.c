@@ -70,15 +70,17 @@ make_plan (SyncTreeRun *run, TreeInput *input, GError **error)
 static gboolean
 is_included (SyncTreeRun *run, const TreeAction *action)
 {
-  const TreeNode *node = sync_tree_find_node (run->trees[side_other (action->side)], action->name);
-
-  return sync_choice_includes (run->choice, action->name, node != NULL && node->subscribed);
+  return sync_choice_includes (run->choice, action->name, action->subscribed[SIDE_LOCAL]);
 }
 
-/* Of the mailbox that @creation would make, and of no other. */
+/* Of the mailbox that @creation would make, and of no other. A parent may be about to take along
+ * the one on the other side: its subscription goes with it all the same. */
 static gboolean
 is_of_same (const TreeAction *action, const TreeAction *creation)
 {
+  if ((action->kind == TREE_SUBSCRIBE || action->kind == TREE_UNSUBSCRIBE) &&
+      action->side != creation->side)
+    return FALSE;
   if (creation->saved_id != 0)
     return action->saved_id == creation->saved_id;
   return action->saved_id == 0 && action->new_name == NULL &&
@@ -91,7 +93,7 @@ leave_out_creation (SyncTreeRun *run, const TreeAction *creation)
 {
   GPtrArray *actions = run->plan->actions;
   g_autofree char *name = g_strdup (creation->name);
-  const TreeAction same = {.saved_id = creation->saved_id, .name = name};
+  const TreeAction same = {.side = creation->side, .saved_id = creation->saved_id, .name = name};
 
   if (same.saved_id != 0)
     g_array_append_val (run->plan->unsettled, same.saved_id);

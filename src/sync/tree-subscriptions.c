@@ -47,8 +47,21 @@ is_echo (const TreeContext *tree, const TreeEntity *entity, gboolean *wish)
   return FALSE;
 }
 
+/* Was about to be when a pass was interrupted, which may have moved it since (R9). */
 static gboolean
-wished (const TreeContext *tree, const TreeEntity *entity)
+is_intended (const TreeContext *tree, const TreeEntity *entity)
+{
+  for (guint i = 0; tree->input->intents != NULL && i < tree->input->intents->len; i++) {
+    const TreeAction *intent = g_ptr_array_index (tree->input->intents, i);
+
+    if (intent->kind == TREE_SUBSCRIBE && strcmp (intent->name, entity->target) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+gboolean
+tree_wishes_subscription (const TreeContext *tree, const TreeEntity *entity)
 {
   gboolean changed[N_SIDES], now[N_SIDES], wish;
 
@@ -61,6 +74,8 @@ wished (const TreeContext *tree, const TreeEntity *entity)
     changed[side] = place != NULL && entity->saved != NULL &&
                     !now[side] != !was_subscribed (tree, entity, side);
   }
+  if (entity->saved == NULL && is_intended (tree, entity))
+    return TRUE;
   if (entity->saved == NULL || (changed[SIDE_LOCAL] && changed[SIDE_REMOTE]))
     return now[SIDE_LOCAL] || now[SIDE_REMOTE];
   for (Side side = 0; side < N_SIDES; side++)
@@ -109,7 +124,7 @@ may_subscribe (const TreeContext *tree, const TreeEntity *entity, Side side)
 void
 tree_subscribe (TreeContext *tree, const TreeEntity *entity, gboolean subscribed[N_SIDES])
 {
-  gboolean wish = wished (tree, entity);
+  gboolean wish = tree_wishes_subscription (tree, entity);
 
   for (Side side = 0; side < N_SIDES; side++) {
     gboolean now = is_listed_subscribed (tree, side, entity->target);
@@ -134,6 +149,16 @@ unsubscribe_left (TreeContext *tree, Side side, const TreeEntity *entity, const 
     tree_add_action (tree, TREE_UNSUBSCRIBE, side, entity, name, NULL);
 }
 
+/* A new one whose parent is renamed by us. */
+static gboolean
+is_taken_along (const TreeEntity *entity, Side side)
+{
+  const TreePlace *place = entity->place[side];
+
+  return entity->saved == NULL && entity->fate == TREE_KEEP && place != NULL &&
+         strcmp (place->name, entity->target) != 0;
+}
+
 /* Names that nobody has any more. */
 void
 tree_unsubscribe_left (TreeContext *tree)
@@ -148,7 +173,7 @@ tree_unsubscribe_left (TreeContext *tree)
       if (saved != NULL && entity->fate == TREE_KEEP && strcmp (saved->name, entity->target) != 0 &&
           is_personal (tree, entity))
         unsubscribe_left (tree, side, entity, saved->name, saved->side[side].subscribed);
-      else if (entity->fate == TREE_DROP && place != NULL)
+      else if ((entity->fate == TREE_DROP && place != NULL) || is_taken_along (entity, side))
         unsubscribe_left (tree, side, entity, place->name, FALSE);
     }
   }

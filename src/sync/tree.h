@@ -125,7 +125,8 @@ typedef struct {
   char *name;
   char *new_name;
   gboolean temporary;
-  gboolean subscribed[N_SIDES]; /* TREE_SAVE: what to record */
+  gboolean subscribed[N_SIDES]; /* TREE_SAVE: what to record; TREE_CREATE: what it will be when
+                                   all is done, on both sides */
   gboolean fresh[N_SIDES];      /* TREE_RESET: another mailbox than the saved one */
 } TreeAction;
 

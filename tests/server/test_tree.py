@@ -195,6 +195,10 @@ class Renames(TreeCase):
         "a parent renamed here and its child renamed there add up"
         self.play("a a/x b", "l rename a c, r rename a/x a/y", "b c:a c/y:a/x")
 
+    def test_parent_here_and_new_child_there(self):
+        "a parent renamed here takes along what was just created below it there, with its subscription"
+        self.play("a b", "l rename a c, r create a/x", "b c:a c/x:")
+
     def test_renamed_here_deleted_there(self):
         "renamed here and deleted there: it stays, with its mail, and that is told"
         self.play("a b", "l rename a c, l unsubscribe a, l subscribe c, r delete a", "b c:a", carried=True,

@@ -207,6 +207,12 @@ static const Row rows[] = {
      0},
     {"its-parent-renamed-here-and-it-created-there", "a b", "l rename a c, r create a/x",
      "local CREATE c/x; remote RENAME a -> c; save a -> c; save c/x", "INBOX b c c/x", ONCE},
+    {"its-parent-renamed-here-and-it-subscribed-there", "a* b",
+     "l rename a c, l unsub a, l sub c, r create a/x, r sub a/x",
+     "local CREATE c/x; remote RENAME a -> c; remote SUBSCRIBE c; local SUBSCRIBE c/x; remote "
+     "SUBSCRIBE c/x; "
+     "local UNSUBSCRIBE a; remote UNSUBSCRIBE a; remote UNSUBSCRIBE a/x; save a -> c; save c/x",
+     "INBOX b c* c/x*", 0},
     {"moved-into-each-other", "a b", "l rename a b/a, r rename b a/b",
      "remote RENAME a/b -> b; remote RENAME a -> b/a; save a -> b/a", "INBOX b b/a", ASYM},
     {"a-child-that-stays", "a a/x", "l rename a c, l rename c/x a/x",
