@@ -111,21 +111,6 @@ options_free (Options *options)
   g_free (options);
 }
 
-static gboolean fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-fail (GError **error, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG, text);
-  return FALSE;
-}
-
 /* The first @length bytes of @argument, in whatever encoding, in quotes. (transfer full) */
 static char *
 quote (const char *argument, gsize length)
@@ -145,8 +130,9 @@ fail_unknown (const char *argument, GError **error)
 
   for (guint i = 0; i < G_N_ELEMENTS (options_table); i++)
     names[i] = options_table[i].name;
-  return fail (error, _ ("unknown option %s; did you mean \"--%s\"?"), quoted,
-               config_nearest (name, names, G_N_ELEMENTS (names)));
+  return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                        _ ("unknown option %s; did you mean \"--%s\"?"), quoted,
+                        config_nearest (name, names, G_N_ELEMENTS (names)));
 }
 
 static void
@@ -203,11 +189,14 @@ check_value (OptionId id, const char *value, GError **error)
   g_autofree char *quoted = value != NULL ? quote (value, strlen (value)) : NULL;
 
   if (id == OPTION_RESOLVE && !is_resolution (value))
-    return fail (error, _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          _ ("option --resolve wants ID:CHOICE, like 12:apply, not %s"), quoted);
   if (id == OPTION_PASSWORD_IN && find_place (value) == SETUP_PASSWORD_ASK)
-    return fail (error, _ ("option --password-in wants keyring, file or none, not %s"), quoted);
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          _ ("option --password-in wants keyring, file or none, not %s"), quoted);
   if (id == OPTION_STORE_PASSWORD && !is_side (value))
-    return fail (error, _ ("option --store-password wants local or remote, not %s"), quoted);
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          _ ("option --store-password wants local or remote, not %s"), quoted);
   return TRUE;
 }
 
@@ -306,13 +295,15 @@ parse_long (Options *options, const char *argument, const char *next, gboolean *
     if (strlen (option->name) != length || strncmp (option->name, name, length) != 0)
       continue;
     if (option->value == NULL && value != NULL)
-      return fail (error, _ ("option --%s takes no value"), option->name);
+      return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG, _ ("option --%s takes no value"),
+                            option->name);
     if (option->value != NULL && value == NULL && !option->may_lack_value) {
       value = next;
       *used = TRUE;
     }
     if (option->value != NULL && (value != NULL ? *value == '\0' : !option->may_lack_value))
-      return fail (error, _ ("option --%s needs a value"), option->name);
+      return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG, _ ("option --%s needs a value"),
+                            option->name);
     if (!check_value (i, value, error))
       return FALSE;
     apply (options, i, value);
@@ -343,10 +334,12 @@ static gboolean
 parse_mailbox (GPtrArray *mailboxes, const char *argument, GError **error)
 {
   if (*argument == '\0')
-    return fail (error, _ ("an argument is empty, which is no mailbox's name"));
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          _ ("an argument is empty, which is no mailbox's name"));
   if (!g_utf8_validate (argument, -1, NULL)) {
     g_autofree char *quoted = quote (argument, strlen (argument));
-    return fail (error, _ ("mailbox %s is not named in UTF-8"), quoted);
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG, _ ("mailbox %s is not named in UTF-8"),
+                          quoted);
   }
   g_ptr_array_add (mailboxes, g_strdup (argument));
   return TRUE;

@@ -40,21 +40,6 @@ setup_clear (Setup *setup)
   account_config_free (setup->config);
 }
 
-static gboolean fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-fail (GError **error, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG, text);
-  return FALSE;
-}
-
 /* --- questions ------------------------------------------------------------------------------- */
 
 static gboolean
@@ -117,11 +102,13 @@ find_address (Setup *setup, GError **error)
 
   setup->address = settle (setup->answers->address, _ ("E-mail address"), NULL);
   if (setup->address == NULL)
-    return fail (error, "--setup needs an e-mail address: --address=ADDRESS");
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          "--setup needs an e-mail address: --address=ADDRESS");
   at = strrchr (setup->address, '@');
   if (at == NULL || at == setup->address || at[1] == '\0' || !has_one_line (setup->address) ||
       strpbrk (at, " /:?#") != NULL)
-    return fail (error, "\"%s\" is no e-mail address", setup->address);
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG, "\"%s\" is no e-mail address",
+                          setup->address);
   return TRUE;
 }
 
@@ -156,7 +143,8 @@ find_server (Setup *setup, GError **error)
                         : g_strconcat ("imap.", strrchr (setup->address, '@') + 1, NULL);
   host = settle (answers->host, _ ("IMAP server"), guess);
   if (host == NULL || *host == '\0' || !has_one_line (host))
-    return fail (error, "--setup needs the IMAP server: --host=HOST");
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG,
+                          "--setup needs the IMAP server: --host=HOST");
   take_host (setup, host);
   if (found != NULL && g_str_equal (setup->host, found->host) && setup->port == 0) {
     setup->port = found->port;
@@ -166,7 +154,7 @@ find_server (Setup *setup, GError **error)
       settle (answers->user, _ ("User"),
               found != NULL && found->username != NULL ? found->username : setup->address);
   if (setup->user == NULL || *setup->user == '\0' || !has_one_line (setup->user))
-    return fail (error, "--setup needs a user: --user=NAME");
+    return imapsync_fail (error, IMAPSYNC_ERROR_CONFIG, "--setup needs a user: --user=NAME");
   return TRUE;
 }
 
@@ -277,8 +265,8 @@ keep_password (Setup *setup, GError **error)
                     "your files can read it? (y/n)")))
       return write_with_password (setup, error);
   }
-  return fail (
-      error,
+  return imapsync_fail (
+      error, IMAPSYNC_ERROR_CONFIG,
       "%s; the password is kept nowhere: \"imapsync --store-password=remote\" puts it into "
       "the keyring, --password-in=file into the configuration",
       reason->message);

@@ -9,21 +9,6 @@
 
 #include <glib/gi18n.h>
 
-static gboolean fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
-
-static gboolean
-fail (GError **error, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_KEYRING, text);
-  return FALSE;
-}
-
 static SecretService *
 open_service (GError **error)
 {
@@ -31,12 +16,14 @@ open_service (GError **error)
   SecretService *service = NULL;
 
   if (!bus_is_known ()) {
-    fail (error, "there is no session bus, and so no keyring to put the password into");
+    imapsync_fail (error, IMAPSYNC_ERROR_KEYRING,
+                   "there is no session bus, and so no keyring to put the password into");
     return NULL;
   }
   service = secret_service_get_sync (SECRET_SERVICE_OPEN_SESSION, NULL, &local);
   if (service == NULL)
-    fail (error, "no keyring answers on the session bus: %s", local->message);
+    imapsync_fail (error, IMAPSYNC_ERROR_KEYRING, "no keyring answers on the session bus: %s",
+                   local->message);
   return service;
 }
 
@@ -51,8 +38,9 @@ make_collection (SecretService *service, GError **error)
                                      SECRET_COLLECTION_CREATE_NONE, NULL, &local);
 
   if (collection == NULL)
-    fail (error, "there is no default keyring, and none was made: %s",
-          local != NULL ? local->message : "the question was dismissed, or could not be shown");
+    imapsync_fail (
+        error, IMAPSYNC_ERROR_KEYRING, "there is no default keyring, and none was made: %s",
+        local != NULL ? local->message : "the question was dismissed, or could not be shown");
   return collection;
 }
 
@@ -67,8 +55,9 @@ unlock (SecretService *service, SecretCollection *collection, GError **error)
   g_list_free_full (unlocked, g_object_unref);
   if (ok)
     return TRUE;
-  return fail (error, "the keyring stays locked: %s",
-               local != NULL ? local->message : "the prompt was dismissed, or could not be shown");
+  return imapsync_fail (error, IMAPSYNC_ERROR_KEYRING, "the keyring stays locked: %s",
+                        local != NULL ? local->message
+                                      : "the prompt was dismissed, or could not be shown");
 }
 
 static SecretCollection *
@@ -79,7 +68,8 @@ open_collection (SecretService *service, GError **error)
       service, SECRET_COLLECTION_DEFAULT, SECRET_COLLECTION_NONE, NULL, &local);
 
   if (local != NULL) {
-    fail (error, "the default keyring cannot be asked for: %s", local->message);
+    imapsync_fail (error, IMAPSYNC_ERROR_KEYRING, "the default keyring cannot be asked for: %s",
+                   local->message);
     return NULL;
   }
   if (collection == NULL)
@@ -128,8 +118,9 @@ store (SecretService *service, SecretCollection *collection, const AccountConfig
                                SECRET_ITEM_CREATE_REPLACE, NULL, &local);
 
   if (item == NULL)
-    return fail (error, "the keyring did not take the password: %s",
-                 local != NULL ? local->message : "a question was dismissed");
+    return imapsync_fail (error, IMAPSYNC_ERROR_KEYRING,
+                          "the keyring did not take the password: %s",
+                          local != NULL ? local->message : "a question was dismissed");
   delete_others (service, attributes, item);
   return TRUE;
 }

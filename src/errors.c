@@ -96,3 +96,15 @@ imapsync_error_is_transient (const GError *error)
 {
   return kind_of (error).transient;
 }
+
+gboolean
+imapsync_fail (GError **error, ImapsyncError code, const char *format, ...)
+{
+  va_list arguments;
+
+  va_start (arguments, format);
+  if (error != NULL)
+    *error = g_error_new_valist (IMAPSYNC_ERROR, code, format, arguments);
+  va_end (arguments);
+  return FALSE;
+}

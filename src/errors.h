@@ -45,4 +45,8 @@ Reach imapsync_error_reach (const GError *error);
 /* True for an error that a later attempt may mend without anybody's doing (network, server). */
 gboolean imapsync_error_is_transient (const GError *error);
 
+/* Sets @error to the formatted text; FALSE, so that it can be returned. */
+gboolean imapsync_fail (GError **error, ImapsyncError code, const char *format, ...)
+    G_GNUC_PRINTF (3, 4);
+
 G_END_DECLS

@@ -171,7 +171,8 @@ store_schema_migrate (const char *file, sqlite3 *db, const StoreMigration *steps
 
     if (rc != SQLITE_OK) {
       store_set_error (error, file, db, rc);
-      g_prefix_error (error, "Schema %d: ", i + 1);
+      g_debug ("%s: the step to version %d of its tables failed: %s", file, i + 1,
+               sqlite3_errmsg (db));
       if (!sqlite3_get_autocommit (db))
         sqlite3_exec (db, "ROLLBACK", NULL, NULL, NULL);
       return FALSE;

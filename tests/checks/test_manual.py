@@ -13,7 +13,8 @@ MAN = DATA / "man"
 # Functions whose literal texts come before people, alone or as the reason within another one.
 _CALLS = (
     "g_set_error_literal|g_set_error|g_error_new_literal|g_error_new|g_warning|config_file_error|session_fail_printf|"
-    "log_mailbox_warning|fail|fail_missing|store_set_errno|store_set_damaged|imap_scanner_fail|sync_mailbox_fail"
+    "log_mailbox_warning|fail|fail_missing|store_set_errno|store_set_damaged|imap_scanner_fail|sync_mailbox_fail|"
+    "imapsync_fail"
 )
 _LITERALS = re.compile(r'(?:"(?:[^"\\]|\\.)*"\s*)+')
 # Parts that are no message of their own.
