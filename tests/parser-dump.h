@@ -134,8 +134,11 @@ dump_namespace (GString *to, const ImapNamespace *namespace)
 {
   dump_string (to, "prefix", namespace->prefix);
   dump_char (to, "delimiter", namespace->delimiter);
-  for (const char *const *prefix = namespace->shared; *prefix; prefix++)
-    dump_string (to, "shared", *prefix);
+  for (gsize i = 0; i < namespace->n_others; i++) {
+    dump_string (to, namespace->others[i].shared ? "shared" : "personal",
+                 namespace->others[i].prefix);
+    dump_char (to, "delimiter", namespace->others[i].delimiter);
+  }
 }
 
 static inline void

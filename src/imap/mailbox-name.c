@@ -28,6 +28,7 @@ void
 mailbox_naming_clear (MailboxNaming *naming)
 {
   g_clear_pointer (&naming->prefix, g_free);
+  g_clear_pointer (&naming->others, g_ptr_array_unref);
   naming->delimiter = 0;
   naming->is_reference = FALSE;
 }
@@ -234,6 +235,36 @@ join_levels (char *name, char delimiter, const char **fault)
   return g_steal_pointer (&own);
 }
 
+MailboxNamespace *
+mailbox_namespace_new (const char *prefix, char delimiter, gboolean shared)
+{
+  MailboxNamespace *space = g_new0 (MailboxNamespace, 1);
+  g_autofree char *root = g_strdup (prefix);
+  const gsize length = strlen (root);
+  const char *fault = NULL;
+  char *decoded;
+
+  if (delimiter != 0 && length > 0 && root[length - 1] == delimiter)
+    root[length - 1] = '\0';
+  decoded = mailbox_name_decode (root, NULL);
+  space->prefix = g_strdup (prefix);
+  space->delimiter = delimiter;
+  space->shared = shared;
+  if (decoded != NULL)
+    space->root = join_levels (decoded, usable_delimiter (delimiter), &fault);
+  return space;
+}
+
+void
+mailbox_namespace_free (MailboxNamespace *space)
+{
+  if (space == NULL)
+    return;
+  g_free (space->prefix);
+  g_free (space->root);
+  g_free (space);
+}
+
 /* @wire behind the prefix, in which a first level INBOX has no case; NULL for a name outside. */
 static const char *
 skip_prefix (const MailboxNaming *naming, const char *wire)
@@ -249,6 +280,59 @@ skip_prefix (const MailboxNaming *naming, const char *wire)
   return g_str_has_prefix (wire, prefix) ? wire + strlen (prefix) : NULL;
 }
 
+/* The level that a namespace begins with belongs to it, too. */
+static gboolean
+is_in_space (const MailboxNamespace *space, const char *wire)
+{
+  const gsize length = strlen (space->prefix);
+
+  if (strncmp (wire, space->prefix, length) == 0)
+    return TRUE;
+  return length > 1 && space->prefix[length - 1] == space->delimiter &&
+         strlen (wire) == length - 1 && strncmp (wire, space->prefix, length - 1) == 0;
+}
+
+const MailboxNamespace *
+mailbox_naming_find (const MailboxNaming *naming, const char *wire)
+{
+  const MailboxNamespace *found = NULL;
+  gssize longest = -1;
+
+  if (is_inbox (wire, strlen (wire)) && !naming->is_reference)
+    return NULL;
+  if (skip_prefix (naming, wire) != NULL)
+    longest = naming->prefix != NULL ? (gssize)strlen (naming->prefix) : 0;
+  for (guint i = 0; naming->others != NULL && i < naming->others->len; i++) {
+    const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
+
+    if ((gssize)strlen (space->prefix) > longest && is_in_space (space, wire)) {
+      longest = strlen (space->prefix);
+      found = space;
+    }
+  }
+  return found;
+}
+
+/* The personal one that a name in the program's form goes to. */
+static const MailboxNamespace *
+find_for_name (const MailboxNaming *naming, const char *name)
+{
+  const MailboxNamespace *found = NULL;
+  gsize longest = 0;
+
+  for (guint i = 0; naming->others != NULL && i < naming->others->len; i++) {
+    const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
+    gsize length = space->root != NULL ? strlen (space->root) : 0;
+
+    if (length > longest && !space->shared && strncmp (name, space->root, length) == 0 &&
+        (name[length] == '\0' || name[length] == MAILBOX_NAME_SEPARATOR)) {
+      longest = length;
+      found = space;
+    }
+  }
+  return found;
+}
+
 /* Under a prefix, INBOX and a level of that name below the prefix are two mailboxes: only the
  * children of INBOX, in capitals, have a form of their own. Under a reference, only the one in
  * capitals is INBOX. */
@@ -262,35 +346,63 @@ is_ambiguous (const MailboxNaming *naming, const char *name)
   return (name[length] == '\0' && !naming->is_reference) || strncmp (name, INBOX, length) != 0;
 }
 
+/* Its form would be written as another name: one that begins as another namespace does. */
+static gboolean
+is_taken (const MailboxNaming *naming, const MailboxNamespace *space, const char *name,
+          const char *wire)
+{
+  g_autofree char *back = NULL;
+
+  if (find_for_name (naming, name) == space)
+    return FALSE;
+  back = mailbox_name_to_wire (naming, name, NULL);
+  return g_strcmp0 (back, wire) != 0;
+}
+
+static char *
+bring_here (const MailboxNaming *naming, const char *wire, const char **fault, GError **error)
+{
+  const MailboxNamespace *space = mailbox_naming_find (naming, wire);
+  const char *rest = space != NULL ? wire : skip_prefix (naming, wire);
+  char delimiter = space != NULL ? space->delimiter : naming->delimiter;
+  g_autofree char *name = NULL;
+  char *decoded;
+
+  if (space != NULL && space->shared)
+    *fault = "is in a namespace that is shared with others";
+  else if (rest == NULL)
+    *fault = "is outside of the personal namespace";
+  if (*fault != NULL || (decoded = mailbox_name_decode (rest, error)) == NULL)
+    return NULL;
+  name = join_levels (decoded, usable_delimiter (delimiter), fault);
+  if (name == NULL)
+    return NULL;
+  if (space == NULL && is_ambiguous (naming, name))
+    *fault = "cannot be told from INBOX";
+  else if (is_taken (naming, space, name, wire))
+    *fault = "cannot be told from one in another namespace";
+  return *fault == NULL ? g_steal_pointer (&name) : NULL;
+}
+
 char *
 mailbox_name_from_wire (const MailboxNaming *naming, const char *wire, GError **error)
 {
-  g_autofree char *name = NULL;
-  g_autofree char *decoded = NULL;
   g_autofree char *shown = NULL;
-  const char *rest, *fault = NULL;
+  const char *fault = NULL;
+  char *name;
 
   if (is_inbox (wire, strlen (wire)) && !naming->is_reference)
     return g_strdup (INBOX);
-  rest = skip_prefix (naming, wire);
-  if (rest == NULL) {
-    fault = "is outside of the personal namespace";
-  } else {
-    decoded = mailbox_name_decode (rest, error);
-    if (decoded == NULL)
-      return NULL;
-    name = join_levels (g_steal_pointer (&decoded), usable_delimiter (naming->delimiter), &fault);
-    if (name != NULL && is_ambiguous (naming, name))
-      fault = "cannot be told from INBOX";
-  }
+  name = bring_here (naming, wire, &fault, error);
   if (fault != NULL) {
     shown = mailbox_name_display (wire, 0);
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL, "the mailbox name \"%s\" %s",
                  shown, fault);
     return NULL;
   }
-  normalize_inbox (name);
-  return g_steal_pointer (&name);
+  if (name != NULL)
+    normalize_inbox (name);
+  return name;
 }
 
 /* Why a server with @delimiter cannot have @name; NULL: it can. (transfer full) */
@@ -309,29 +421,48 @@ find_obstacle (const char *name, char delimiter)
   return NULL;
 }
 
-char *
-mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GError **error)
+static char *
+bring_there (const MailboxNaming *naming, const char *name, char **obstacle)
 {
-  const char delimiter = usable_delimiter (naming->delimiter);
-  g_autofree char *obstacle = NULL;
-  g_autofree char *joined = NULL;
+  const MailboxNamespace *found, *space = find_for_name (naming, name);
+  const char delimiter = usable_delimiter (space != NULL ? space->delimiter : naming->delimiter);
+  const char *prefix = space == NULL && naming->prefix != NULL ? naming->prefix : "";
+  g_autofree char *joined = g_strdup (name);
   g_autofree char *encoded = NULL;
+  g_autofree char *wire = NULL;
 
-  if (is_inbox (name, strlen (name)) && !naming->is_reference)
-    return g_strdup (INBOX);
-  obstacle = find_obstacle (name, delimiter);
-  if (obstacle != NULL) {
-    g_autofree char *shown = mailbox_name_display (name, 0);
-
-    g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_COMMAND, "the mailbox name \"%s\" %s", shown,
-                 obstacle);
+  *obstacle = find_obstacle (name, delimiter);
+  if (*obstacle != NULL)
     return NULL;
-  }
-  joined = g_strdup (name);
   normalize_inbox (joined);
   replace_bytes (joined, MAILBOX_NAME_SEPARATOR, delimiter);
   encoded = mailbox_name_encode (joined);
-  return g_strconcat (naming->prefix != NULL ? naming->prefix : "", encoded, NULL);
+  wire = g_strconcat (prefix, encoded, NULL);
+  found = mailbox_naming_find (naming, wire);
+  if (found == space)
+    return g_steal_pointer (&wire);
+  *obstacle = g_strdup (found != NULL && found->shared
+                            ? "would be in a namespace that is shared with others"
+                            : "would be in another namespace");
+  return NULL;
+}
+
+char *
+mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GError **error)
+{
+  g_autofree char *obstacle = NULL;
+  g_autofree char *shown = NULL;
+  char *wire;
+
+  if (is_inbox (name, strlen (name)) && !naming->is_reference)
+    return g_strdup (INBOX);
+  wire = bring_there (naming, name, &obstacle);
+  if (wire != NULL)
+    return wire;
+  shown = mailbox_name_display (name, 0);
+  g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_COMMAND, "the mailbox name \"%s\" %s", shown,
+               obstacle);
+  return NULL;
 }
 
 char *

@@ -14,16 +14,37 @@ G_BEGIN_DECLS
  * prefixes so speak of the same mailbox by the same string.
  *
  * A reference (the option list-reference) takes the place of the prefix: all names are below it,
- * INBOX too, which is then a mailbox as any other. */
+ * INBOX too, which is then a mailbox as any other.
+ *
+ * Where a server has more personal namespaces than that one ("Archive."), their names keep their
+ * prefix as levels, and go back to where they came from: "Archive.x" is "x" below "Archive", there
+ * and on the other server. Names in shared namespaces, of other users or of everybody, have no form
+ * at all. */
+
+/* A namespace beside the one that the prefix belongs to. */
+typedef struct {
+  char *prefix; /* on the wire's form: "Archive." */
+  char *root;   /* the same in the program's form, without a delimiter behind; NULL: it has none */
+  char delimiter;  /* 0: NIL */
+  gboolean shared; /* of other users, or of everybody */
+} MailboxNamespace;
+
+MailboxNamespace *mailbox_namespace_new (const char *prefix, char delimiter, gboolean shared);
+void mailbox_namespace_free (MailboxNamespace *space);
 
 /* How one server writes names. */
 typedef struct {
   char delimiter;        /* 0: NIL, the server has no hierarchy */
   char *prefix;          /* of the personal namespace, on the wire's form ("INBOX."); "" for none */
   gboolean is_reference; /* @prefix is one */
+  GPtrArray *others;     /* MailboxNamespace; NULL: there are none */
 } MailboxNaming;
 
 void mailbox_naming_clear (MailboxNaming *naming);
+
+/* The other namespace that the wire name @wire is in: the one with the longest prefix. NULL: none,
+ * it is in the one that @naming->prefix belongs to, or nowhere. (transfer none) */
+const MailboxNamespace *mailbox_naming_find (const MailboxNaming *naming, const char *wire);
 
 /* Modified UTF-7 to UTF-8. NULL with IMAPSYNC_ERROR_PROTOCOL where @wire is no valid, canonical
  * modified UTF-7: 8-bit bytes, printable characters in base64, superfluous shifts, lone surrogates,
@@ -36,12 +57,13 @@ char *mailbox_name_encode (const char *utf8);
 /* A name from LIST or STATUS to the program's form. IMAPSYNC_ERROR_PROTOCOL for a name that cannot
  * be brought there: bad UTF-7, control characters, empty levels. With a prefix such as "INBOX.",
  * INBOX stays INBOX and "INBOX.x" is "x"; a wire name whose form would be that of another mailbox
- * ("INBOX.INBOX"; a name outside the prefix, which is another namespace) is an error too. (transfer
- * full) */
+ * ("INBOX.INBOX"; "INBOX.Archive.x" beside the namespace "Archive."), and one that is in no
+ * personal namespace, is an error too. (transfer full) */
 char *mailbox_name_from_wire (const MailboxNaming *naming, const char *wire, GError **error);
 
-/* The other way. A level that holds this server's delimiter cannot be written:
- * IMAPSYNC_ERROR_COMMAND whose message names mailbox and delimiter. (transfer full) */
+/* The other way. A level that holds this server's delimiter cannot be written, nor can what would
+ * be in a shared namespace: IMAPSYNC_ERROR_COMMAND whose message names mailbox and reason.
+ * (transfer full) */
 char *mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GError **error);
 
 /* For people, logs and arguments: the levels joined by @delimiter ('/' where it is 0); characters

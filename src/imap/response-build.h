@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 /* Inside of the parser: from scanned nodes to an ImapResponse. Checks everything; a FALSE leaves
  * the reason in the scanner. What the response points to belongs to the scanner and the builder. */
 typedef struct {
-  GPtrArray *strings; /* words, flags, prefixes; NULL-terminated, into the scanner's text */
+  GPtrArray *strings; /* words, flags; NULL-terminated, into the scanner's text */
+  GArray *namespaces; /* ImapOtherNamespace */
   UidSet *set;
   UidSet *empty;
   GString *text;

@@ -13,6 +13,7 @@ void
 imap_builder_init (ImapBuilder *builder)
 {
   builder->strings = g_ptr_array_new ();
+  builder->namespaces = g_array_new (FALSE, TRUE, sizeof (ImapOtherNamespace));
   builder->set = NULL;
   builder->empty = uid_set_new ();
   builder->text = g_string_new (NULL);
@@ -22,6 +23,7 @@ void
 imap_builder_clear (ImapBuilder *builder)
 {
   g_ptr_array_unref (builder->strings);
+  g_array_unref (builder->namespaces);
   g_clear_pointer (&builder->set, uid_set_free);
   uid_set_free (builder->empty);
   g_string_free (builder->text, TRUE);
@@ -30,7 +32,8 @@ imap_builder_clear (ImapBuilder *builder)
 void
 imap_builder_reset (ImapBuilder *builder)
 {
-  if (builder->strings->len > KEEP || builder->text->len > KEEP) {
+  if (builder->strings->len > KEEP || builder->namespaces->len > KEEP ||
+      builder->text->len > KEEP) {
     imap_builder_clear (builder);
     imap_builder_init (builder);
   }
@@ -336,7 +339,7 @@ build_mailbox_status (ImapBuilder *builder, ImapScanner *scanner, ImapResponse *
 
 static gboolean
 build_namespaces (ImapBuilder *builder, ImapScanner *scanner, const ImapNode *kind,
-                  ImapNamespace *first)
+                  gboolean personal, ImapNamespace *first)
 {
   ImapCursor cursor = imap_cursor_members (scanner, kind), members;
   const ImapNode *node;
@@ -344,20 +347,19 @@ build_namespaces (ImapBuilder *builder, ImapScanner *scanner, const ImapNode *ki
   if (kind->type != IMAP_NODE_LIST && !imap_node_is (scanner, kind, "NIL"))
     return imap_scanner_fail (scanner, "namespaces that are no list");
   while ((node = imap_cursor_next (&cursor))) {
-    char delimiter;
-    const char *prefix;
+    ImapOtherNamespace one = {.shared = !personal};
 
     members = imap_cursor_members (scanner, node);
-    prefix = build_astring (scanner, imap_cursor_next (&members));
-    if (!prefix)
+    one.prefix = build_astring (scanner, imap_cursor_next (&members));
+    if (!one.prefix)
       return imap_scanner_fail (scanner, "a namespace without a prefix");
-    if (!build_delimiter (scanner, imap_cursor_next (&members), &delimiter))
+    if (!build_delimiter (scanner, imap_cursor_next (&members), &one.delimiter))
       return FALSE;
-    if (first && !first->prefix) {
-      first->prefix = prefix;
-      first->delimiter = delimiter;
+    if (personal && !first->prefix) {
+      first->prefix = one.prefix;
+      first->delimiter = one.delimiter;
     } else {
-      g_ptr_array_add (builder->strings, (gpointer)prefix);
+      g_array_append_val (builder->namespaces, one);
     }
   }
   return TRUE;
@@ -372,14 +374,14 @@ build_namespace (ImapBuilder *builder, ImapScanner *scanner, ImapResponse *respo
 
   if (scanner->nodes->len == 0)
     return imap_scanner_fail (scanner, "NAMESPACE without namespaces");
-  g_ptr_array_set_size (builder->strings, 0);
+  g_array_set_size (builder->namespaces, 0);
   while ((kind = imap_cursor_next (&cursor))) {
-    if (!build_namespaces (builder, scanner, kind, personal ? &response->namespace : NULL))
+    if (!build_namespaces (builder, scanner, kind, personal, &response->namespace))
       return FALSE;
     personal = FALSE;
   }
-  g_ptr_array_add (builder->strings, NULL);
-  response->namespace.shared = (const char *const *)builder->strings->pdata;
+  response->namespace.others = (gpointer)builder->namespaces->data;
+  response->namespace.n_others = builder->namespaces->len;
   if (!response->namespace.prefix)
     response->namespace.prefix = "";
   return TRUE;

@@ -123,9 +123,16 @@ typedef struct {
 } ImapStatus;
 
 typedef struct {
-  const char *prefix;        /* of the first personal namespace; "" for none */
-  char delimiter;            /* 0 for NIL */
-  const char *const *shared; /* prefixes of all other namespaces, NULL-terminated */
+  const char *prefix;
+  char delimiter; /* 0 for NIL */
+  gboolean shared;
+} ImapOtherNamespace;
+
+typedef struct {
+  const char *prefix; /* of the first personal namespace; "" for none */
+  char delimiter;     /* 0 for NIL */
+  const ImapOtherNamespace *others;
+  gsize n_others;
 } ImapNamespace;
 
 typedef enum {

@@ -184,7 +184,6 @@ struct _SyncPeer {
   Side side;
   ImapSession *session;
   MailboxNaming naming;
-  GPtrArray *shared;      /* char*: wire prefixes of namespaces that are not personal */
   GQueue selections;      /* SyncSelection queued and not begun */
   SyncSelection *current; /* whose data comes in */
   SyncSelection *last;    /* what will be selected when all that is queued is done */

@@ -187,10 +187,11 @@ static char *
 old_name_of_child (SyncPeer *peer, const char *wire)
 {
   g_autoptr (GString) above = g_string_new (wire);
+  const MailboxNamespace *space = mailbox_naming_find (&peer->naming, wire);
+  const char delimiter = space != NULL ? space->delimiter : peer->naming.delimiter;
   const char *end;
 
-  while (peer->naming.delimiter != 0 &&
-         (end = strrchr (above->str, peer->naming.delimiter)) != NULL) {
+  while (delimiter != 0 && (end = strrchr (above->str, delimiter)) != NULL) {
     const SyncHeard *heard;
 
     g_string_truncate (above, end - above->str);
@@ -249,13 +250,15 @@ static void
 receive_namespace (SyncPeer *peer, const ImapNamespace *namespace)
 {
   set_naming (peer, namespace->prefix, namespace->delimiter);
-  g_ptr_array_set_size (peer->shared, 0);
-  for (gsize i = 0; namespace->shared[i] != NULL; i++) {
-    const char *prefix = namespace->shared[i];
+  g_clear_pointer (&peer->naming.others, g_ptr_array_unref);
+  peer->naming.others = g_ptr_array_new_with_free_func ((GDestroyNotify)mailbox_namespace_free);
+  for (gsize i = 0; i < namespace->n_others; i++) {
+    const ImapOtherNamespace *other = &namespace->others[i];
 
-    /* A reference into a shared namespace is somebody's choice. */
-    if (!peer->naming.is_reference || !g_str_has_prefix (peer->naming.prefix, prefix))
-      g_ptr_array_add (peer->shared, g_strdup (prefix));
+    /* Below a reference there is one tree, wherever it lies. */
+    if (other->shared || !peer->naming.is_reference)
+      g_ptr_array_add (peer->naming.others,
+                       mailbox_namespace_new (other->prefix, other->delimiter, other->shared));
   }
 }
 
@@ -280,18 +283,15 @@ sync_list_receive (SyncPeer *peer, const ImapResponse *response)
 
 /* --- listing --------------------------------------------------------------------------------- */
 
+/* A reference into a shared namespace is somebody's choice. */
 static gboolean
 is_personal (SyncPeer *peer, const char *wire)
 {
+  const MailboxNamespace *space = mailbox_naming_find (&peer->naming, wire);
+
   if (peer->naming.is_reference && !g_str_has_prefix (wire, peer->naming.prefix))
     return FALSE;
-  for (guint i = 0; i < peer->shared->len; i++) {
-    const char *prefix = g_ptr_array_index (peer->shared, i);
-
-    if (*prefix != '\0' && g_str_has_prefix (wire, prefix))
-      return FALSE;
-  }
-  return TRUE;
+  return space == NULL || !space->shared;
 }
 
 static TreeNode *
@@ -305,7 +305,6 @@ make_node (SyncPeer *peer, const SyncListed *listed)
   node->selectable = !(listed->flags & (IMAP_LIST_NOSELECT | IMAP_LIST_NONEXISTENT));
   node->no_inferiors = (listed->flags & IMAP_LIST_NOINFERIORS) != 0;
   node->subscribed = (listed->flags & IMAP_LIST_SUBSCRIBED) != 0;
-  node->personal = is_personal (peer, listed->wire);
   if (listed->has_status) {
     node->uidvalidity = listed->status.uidvalidity;
     node->uidnext = listed->status.uidnext;

@@ -225,7 +225,6 @@ sync_peer_new (SyncEngine *engine, Side side)
   peer->engine = engine;
   peer->side = side;
   peer->naming.prefix = g_strdup ("");
-  peer->shared = g_ptr_array_new_with_free_func (g_free);
   g_queue_init (&peer->selections);
   peer->session = imap_session_new (engine->config->server[side], &peer_receiver, peer);
   return peer;
@@ -238,7 +237,6 @@ sync_peer_free (SyncPeer *peer)
     return;
   imap_session_unref (peer->session);
   mailbox_naming_clear (&peer->naming);
-  g_ptr_array_unref (peer->shared);
   g_queue_clear_full (&peer->selections, (GDestroyNotify)sync_selection_unref);
   g_clear_pointer (&peer->current, sync_selection_unref);
   g_clear_pointer (&peer->last, sync_selection_unref);

@@ -11,16 +11,6 @@
 #define MASS_DELETION 3
 
 static gboolean
-is_shared (const TreeContext *tree, const TreeEntity *entity)
-{
-  for (Side side = 0; side < N_SIDES; side++)
-    if ((entity->place[side] != NULL && entity->place[side]->shared) ||
-        (entity->saved != NULL && tree_is_shared_name (tree, side, entity->saved->name)))
-      return TRUE;
-  return FALSE;
-}
-
-static gboolean
 is_unusable (const TreeEntity *entity)
 {
   for (Side side = 0; side < N_SIDES; side++)
@@ -218,9 +208,7 @@ decide_new (TreeContext *tree, const TreeEntity *entity)
     return TREE_KEEP;
   if (place == NULL)
     place = entity->place[SIDE_REMOTE];
-  if (place->listed->unusable ||
-      tree_is_shared_name (tree, side_other (place->side), place->name) ||
-      (place->shared && !place->listed->subscribed))
+  if (place->listed->unusable)
     return TREE_LEAVE;
   return decide_half_new (tree, place);
 }
@@ -230,6 +218,8 @@ decide_saved (TreeContext *tree, TreeEntity *entity)
 {
   const TreePresence *presence = entity->presence;
 
+  if (tree_is_shared (tree, entity->saved))
+    return TREE_LEAVE;
   if (presence[SIDE_LOCAL] == TREE_UNSURE || presence[SIDE_REMOTE] == TREE_UNSURE)
     return TREE_FREEZE;
   if (presence[SIDE_LOCAL] != TREE_PRESENT && presence[SIDE_REMOTE] != TREE_PRESENT)
@@ -302,7 +292,7 @@ count_half_gone (TreeContext *tree, guint *n_saved, Side *first)
     if (entity->saved == NULL)
       continue;
     (*n_saved)++;
-    if (entity->fate == TREE_KEEP && is_half_gone (entity, &there) && !is_shared (tree, entity) &&
+    if (entity->fate == TREE_KEEP && is_half_gone (entity, &there) &&
         !is_dissolved (tree, entity) && n++ == 0)
       *first = side_other (there);
   }
@@ -339,7 +329,7 @@ decide_deletions (TreeContext *tree)
 
     if (entity->saved == NULL || entity->fate != TREE_KEEP || !is_half_gone (entity, &there))
       continue;
-    if (is_shared (tree, entity) || strcmp (entity->saved->name, "INBOX") == 0 || wait)
+    if (strcmp (entity->saved->name, "INBOX") == 0 || wait)
       entity->fate = TREE_LEAVE;
     else if (restore && !is_dissolved (tree, entity))
       entity->came_back = TRUE;

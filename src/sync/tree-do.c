@@ -19,7 +19,6 @@ add_node (GPtrArray *tree, const char *name)
   TreeNode *node = g_new0 (TreeNode, 1);
 
   node->name = g_strdup (name);
-  node->personal = TRUE;
   g_ptr_array_add (tree, node);
   return node;
 }

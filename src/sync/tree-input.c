@@ -132,21 +132,22 @@ load_saved (SyncTreeRun *run, GPtrArray *saved, GError **error)
 
 /* --- the rest -------------------------------------------------------------------------------- */
 
+/* Names that would be in a shared namespace there. */
 static GPtrArray *
 make_shared (SyncPeer *peer)
 {
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   const MailboxNaming *naming = &peer->naming;
 
-  for (guint i = 0; i < peer->shared->len; i++) {
-    g_autofree char *prefix = g_strdup (g_ptr_array_index (peer->shared, i));
-    gsize length = strlen (prefix);
-    char *name;
+  for (guint i = 0; naming->others != NULL && i < naming->others->len; i++) {
+    const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
+    g_autofree char *wire = NULL;
 
-    if (length > 0 && prefix[length - 1] == naming->delimiter)
-      prefix[length - 1] = '\0';
-    if ((name = mailbox_name_from_wire (naming, prefix, NULL)) != NULL)
-      g_ptr_array_add (names, name);
+    if (!space->shared || space->root == NULL)
+      continue;
+    wire = mailbox_name_to_wire (naming, space->root, NULL);
+    if (wire == NULL)
+      g_ptr_array_add (names, g_strdup (space->root));
   }
   return names;
 }

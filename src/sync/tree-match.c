@@ -169,27 +169,20 @@ match_intended (TreeContext *tree, TreeEntity *entity, Side side)
   }
 }
 
-/* Renames are mirrored between personal mailboxes only, and INBOX has none. */
+/* What others share under this name now is not ours, and INBOX does not move. */
 static gboolean
 may_have_moved (TreeContext *tree, const TreeEntity *entity, Side side)
 {
   if (entity->place[side] != NULL || !entity->saved->side[side].listed ||
       strcmp (entity->saved->name, "INBOX") == 0 || is_dissolved (tree, entity, side))
     return FALSE;
-  for (Side s = 0; s < N_SIDES; s++) {
-    const TreePlace *home = tree_place_at (tree, s, entity->saved->name);
-
-    if (tree_is_shared_name (tree, s, entity->saved->name) || (home != NULL && home->shared))
-      return FALSE;
-  }
-  return TRUE;
+  return !tree_is_shared (tree, entity->saved);
 }
 
 static gboolean
 may_be_new_place (const TreePlace *place)
 {
-  return place->real && place->entity == NULL && !place->shared &&
-         strcmp (place->name, "INBOX") != 0;
+  return place->real && place->entity == NULL && strcmp (place->name, "INBOX") != 0;
 }
 
 static gboolean
@@ -347,6 +340,8 @@ settle (TreeContext *tree, TreeEntity *entity, Side side)
     entity->presence[side] = TREE_ABSENT;
   else if (is_dissolved (tree, entity, side))
     entity->presence[side] = TREE_GONE; /* it was found elsewhere */
+  else if (tree_is_shared (tree, entity->saved))
+    entity->presence[side] = TREE_UNSURE;
   else if (place == NULL)
     entity->presence[side] = ask_whether_gone (tree, entity, side);
   else if (entity->maybe_elsewhere[side])

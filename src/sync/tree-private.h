@@ -20,7 +20,6 @@ typedef struct {
   Side side;
   gboolean real;   /* a mailbox, not only a level of others' names */
   gboolean unsure; /* may be another mailbox renamed, or nothing at all */
-  gboolean shared;
   TreeEntity *entity;
   const char *now;  /* its name after the commands so far; NULL: deleted */
   gboolean stepped; /* has been moved out of the way */
@@ -136,6 +135,8 @@ const char *tree_intern (TreeContext *tree, const char *name);
 gboolean tree_hold (TreeContext *tree, const TreeEntity *entity);
 gboolean tree_is_held (TreeContext *tree, const TreeEntity *entity);
 gboolean tree_is_shared_name (const TreeContext *tree, Side side, const char *name);
+/* On either side. */
+gboolean tree_is_shared (const TreeContext *tree, const TreeSaved *saved);
 /* A name that nobody has, below nothing that could move or go. */
 const char *tree_step_name (TreeContext *tree);
 /* The names that recorded renames on @side may have given a mailbox once called @name, the last of

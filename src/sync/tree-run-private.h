@@ -50,6 +50,8 @@ void sync_tree_input_clear (TreeInput *input);
 void sync_tree_tell_name (SyncTreeRun *run, const char *name, Side side, const char *reason);
 /* Mailboxes that would be synchronized if they had other names. */
 void sync_tree_tell_unusable (SyncTreeRun *run);
+/* Mailboxes whose saved name belongs to others on one side now. */
+void sync_tree_tell_shared (SyncTreeRun *run);
 void sync_tree_tell_conflicts (SyncTreeRun *run);
 /* A LIST that is not believed. */
 void sync_tree_tell_lists (SyncTreeRun *run);

@@ -526,6 +526,7 @@ run_pass (SyncTreeRun *run, GError **error)
   if (!load_and_plan (run, error))
     return FALSE;
   sync_tree_tell_lists (run);
+  sync_tree_tell_shared (run);
   sync_tree_tell_conflicts (run);
   if (engine->dry_run)
     tell_commands (run);

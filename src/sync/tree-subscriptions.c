@@ -90,19 +90,6 @@ is_refused (TreeContext *tree, TreeActionKind kind, Side side, const char *name)
   return tree_fact (tree, TREE_FACT_REFUSED + (int)kind, side, 0, name, NULL) != 0;
 }
 
-static gboolean
-is_shared (const TreeContext *tree, const TreeEntity *entity, Side side)
-{
-  return tree_is_shared_name (tree, side, entity->target) ||
-         (entity->place[side] != NULL && entity->place[side]->shared);
-}
-
-static gboolean
-is_personal (const TreeContext *tree, const TreeEntity *entity)
-{
-  return !is_shared (tree, entity, SIDE_LOCAL) && !is_shared (tree, entity, SIDE_REMOTE);
-}
-
 /* LIST does not tell the subscription of a name that nobody has at the moment. */
 static gboolean
 is_unknown (const TreeContext *tree, Side side, const char *name)
@@ -111,14 +98,6 @@ is_unknown (const TreeContext *tree, Side side, const char *name)
 
   return !g_hash_table_contains (tree->by_name[side], name) && owner != NULL &&
          owner->saved->side[side].subscribed;
-}
-
-/* A shared mailbox's copy is subscribed when it is made, and that is all. */
-static gboolean
-may_subscribe (const TreeContext *tree, const TreeEntity *entity, Side side)
-{
-  return is_personal (tree, entity) || entity->place[side] == NULL ||
-         (entity->saved == NULL && !is_shared (tree, entity, side));
 }
 
 void
@@ -132,7 +111,7 @@ tree_subscribe (TreeContext *tree, const TreeEntity *entity, gboolean subscribed
 
     subscribed[side] = now;
     if ((!now == !wish && !is_unknown (tree, side, entity->target)) ||
-        !may_subscribe (tree, entity, side) || is_refused (tree, kind, side, entity->target))
+        is_refused (tree, kind, side, entity->target))
       continue;
     tree_add_action (tree, kind, side, entity, entity->target, NULL);
     subscribed[side] = wish;
@@ -170,8 +149,7 @@ tree_unsubscribe_left (TreeContext *tree)
     for (Side side = 0; side < N_SIDES; side++) {
       const TreePlace *place = entity->place[side];
 
-      if (saved != NULL && entity->fate == TREE_KEEP && strcmp (saved->name, entity->target) != 0 &&
-          is_personal (tree, entity))
+      if (saved != NULL && entity->fate == TREE_KEEP && strcmp (saved->name, entity->target) != 0)
         unsubscribe_left (tree, side, entity, saved->name, saved->side[side].subscribed);
       else if ((entity->fate == TREE_DROP && place != NULL) || is_taken_along (entity, side))
         unsubscribe_left (tree, side, entity, place->name, FALSE);

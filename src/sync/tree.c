@@ -134,6 +134,13 @@ tree_is_shared_name (const TreeContext *tree, Side side, const char *name)
   return FALSE;
 }
 
+gboolean
+tree_is_shared (const TreeContext *tree, const TreeSaved *saved)
+{
+  return tree_is_shared_name (tree, SIDE_LOCAL, saved->name) ||
+         tree_is_shared_name (tree, SIDE_REMOTE, saved->name);
+}
+
 static void
 add_name (GPtrArray *names, char *name)
 {
@@ -208,7 +215,8 @@ add_place (TreeContext *tree, Side side, const TreeNode *node)
 {
   TreePlace *place;
 
-  if (!node->unusable && g_hash_table_contains (tree->by_name[side], node->name))
+  if (!node->unusable && (g_hash_table_contains (tree->by_name[side], node->name) ||
+                          tree_is_shared_name (tree, side, node->name)))
     return;
   place = g_new0 (TreePlace, 1);
   place->listed = node;
@@ -216,7 +224,6 @@ add_place (TreeContext *tree, Side side, const TreeNode *node)
   place->now = node->name;
   place->side = side;
   place->real = node->selectable;
-  place->shared = !node->personal || tree_is_shared_name (tree, side, node->name);
   g_ptr_array_add (tree->places[side], place);
   if (!node->unusable)
     g_hash_table_insert (tree->by_name[side], (char *)place->name, place);

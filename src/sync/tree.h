@@ -32,7 +32,6 @@ typedef struct {
                         mirrored, but what was renamed to it is not taken for deleted */
   gboolean no_inferiors;
   gboolean subscribed;
-  gboolean personal;           /* in a personal namespace */
   gboolean renamed_from_known; /* NOTIFY's OLDNAME said so */
   char *old_name;              /* with renamed_from_known: its name in the saved tree */
   gboolean recreated;          /* NOTIFY's \NonExistent told that the mailbox saved under this name
@@ -169,8 +168,10 @@ typedef struct {
   GPtrArray *listed[N_SIDES]; /* TreeNode, any order */
   GPtrArray *saved;           /* TreeSaved, any order */
   GPtrArray *answers;         /* TreeQuestion with an answer, of earlier calls; or NULL */
-  GPtrArray *shared[N_SIDES]; /* char*: names (without a separator at the end) below which this
-                                 side's namespaces are not personal; or NULL */
+  GPtrArray *shared[N_SIDES]; /* char*: names (without a separator at the end) which, with all below
+                                 them, belong to others on this side: what is there is not in
+                                 @listed, and what is saved under such a name is left alone; or
+                                 NULL */
   GPtrArray *intents; /* TreeAction on servers, in their order, that an interrupted pass recorded:
                          any of them may have happened; or NULL */
   GPtrArray *refused; /* TreeAction: what a server refuses: not planned again, nor what needs it; or

@@ -53,13 +53,25 @@ check_argument (const MailboxNaming *naming, const char *text)
   g_assert_cmpstr (again, ==, name);
 }
 
+/* One that has other namespaces, too. */
+static GPtrArray *
+make_spaces (void)
+{
+  GPtrArray *spaces = g_ptr_array_new ();
+
+  g_ptr_array_add (spaces, mailbox_namespace_new ("a.", '.', FALSE));
+  g_ptr_array_add (spaces, mailbox_namespace_new ("#b/", '/', FALSE));
+  g_ptr_array_add (spaces, mailbox_namespace_new ("c.", '.', TRUE));
+  return spaces;
+}
+
 /* The first byte chooses how the server writes names, the rest is a name. */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  static const MailboxNaming namings[] = {
-      {'/', (char *)""},       {'.', (char *)""},      {0, (char *)""},
-      {'.', (char *)"INBOX."}, {'/', (char *)"Mail/"}, {'-', (char *)""},
+  static MailboxNaming namings[] = {
+      {'/', (char *)""},      {'.', (char *)""}, {0, (char *)""},   {'.', (char *)"INBOX."},
+      {'/', (char *)"Mail/"}, {'-', (char *)""}, {'.', (char *)""}, {'.', (char *)"INBOX."},
   };
   const MailboxNaming *naming;
   g_autofree char *text = NULL;
@@ -67,6 +79,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
   if (size == 0)
     return 0;
+  if (namings[6].others == NULL)
+    namings[6].others = namings[7].others = make_spaces ();
   naming = &namings[data[0] % G_N_ELEMENTS (namings)];
   text = g_strndup ((const char *)data + 1, size - 1);
   check_utf7 (text);

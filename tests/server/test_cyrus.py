@@ -91,7 +91,52 @@ def _refused(name):
     return set(name) & set('"\\%!')
 
 
-class DovecotToCyrusCreation(_Remote, test_creation.Creation):
+class _Shared:
+    """Mixed into a class whose remote side is Cyrus: a mailbox of another user, and one of everybody."""
+
+    def check_shared(self, team, boards, mine):
+        with self.servers[1].connect(f"{self.user}x") as other, self.servers[1].connect("cyrus") as everybody:
+            wire = mine.format("team")
+            other.create(wire)
+            other.command("SETACL", quote(wire), self.user, "lrswipkxtecdan")
+            other.append(wire, simple("theirs"))
+            everybody.create("boards", subscribe=False)
+            everybody.command("SETACL", "boards", "anyone", "lrswipkxtecdan")
+            self.addCleanup(self.drop_boards)
+        here, there = self.client(0), self.client(1)
+        there.append(boards, simple("everybody's"))
+        there.subscribe(team, boards)
+        for name in ("a", "b"):
+            here.create(name)
+            here.append(name, simple(name))
+        self.sync()
+        self.assertEqual(set(here.list()), {"INBOX", "a", "b"})
+        self.assertNoop()
+        there.rename(mine.format("a"), f"{team}{self.servers[1].separator}a")
+        there.unsubscribe(mine.format("a"))
+        there.append(team, simple("more"))
+        here.create("Shared", subscribe=True)
+        subscribed = there.subscriptions() - {mine.format(n) for n in ("a", "b")}
+        result = self.sync("--debug")
+        self.assertEqual(set(here.list()), {"INBOX", "b", "Shared"})
+        told = [line for line in result.traffic() if "boards" in line or "team" in line]
+        self.assertEqual(told, [])
+        self.assertEqual([there.status(n)["MESSAGES"] for n in (team, f"{team}{self.servers[1].separator}a", boards)], [2, 1, 1])
+        self.assertIn(boards, subscribed)
+        self.assertLessEqual(subscribed, there.subscriptions())
+        self.assertNoop()
+
+    def drop_boards(self):
+        with self.servers[1].connect("cyrus") as everybody:
+            everybody.command("SETACL", "boards", "cyrus", "lrswipkxtecdan")
+            everybody.delete("boards")
+
+
+class DovecotToCyrusCreation(_Shared, _Remote, test_creation.Creation):
+    def test_what_is_shared(self):
+        "mailboxes of other users and of everybody are left alone, and so is what was moved among them"
+        self.check_shared(f"Other Users/{self.user}x/team", "Shared Folders/boards", "{}")
+
     def test_all_sorts_of_names(self):
         "names that Cyrus refuses are told, and all others come through"
         names = [n for n in seed.mailbox_names(20) if n != "INBOX"]
@@ -182,9 +227,13 @@ class DovecotToCyrusDeletions(_Remote, test_tree.Deletions):
     test_recreated = None  # it is proved there: DovecotToCyrusRenames.test_recreated
 
 
-class ClassicCyrus(_Remote, test_names.Prefix):
+class ClassicCyrus(_Shared, _Remote, test_names.Prefix):
     """altnamespace: no: everything below INBOX, dots between the levels."""
 
     @classmethod
     def make_servers(cls):
         return [Dovecot("mdbox"), Cyrus(modern=False)]
+
+    def test_what_is_shared(self):
+        "mailboxes of other users and of everybody, which have no prefix here, are left alone"
+        self.check_shared(f"user.{self.user}x.team", "boards", "INBOX.{}")

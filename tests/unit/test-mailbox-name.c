@@ -319,14 +319,148 @@ test_names_that_cannot_be_written_are_told (void)
   }
 }
 
+/* A server with more than one namespace: (@prefix), ("Archive." "."), ("#mh/" "/"), and others'. */
+static void
+add_spaces (MailboxNaming *naming)
+{
+  naming->others = g_ptr_array_new_with_free_func ((GDestroyNotify)mailbox_namespace_free);
+  g_ptr_array_add (naming->others, mailbox_namespace_new ("Archive.", '.', FALSE));
+  g_ptr_array_add (naming->others, mailbox_namespace_new ("Archive.deep.", '.', FALSE));
+  g_ptr_array_add (naming->others, mailbox_namespace_new ("#mh/", '/', FALSE));
+  g_ptr_array_add (naming->others, mailbox_namespace_new ("Others.", '.', TRUE));
+  g_ptr_array_add (naming->others, mailbox_namespace_new ("Archive.team.", '.', TRUE));
+}
+
+static void
+check_spaces (const MailboxNaming *naming, const char *wire, const char *name, const char *told)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *back = NULL;
+  g_autofree char *found = mailbox_name_from_wire (naming, wire, &error);
+
+  g_assert_cmpstr (found, ==, name);
+  if (name == NULL) {
+    g_assert_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL);
+    if (strstr (error->message, told) == NULL)
+      g_error ("expected \"%s\" in \"%s\"", told, error->message);
+    return;
+  }
+  g_assert_no_error (error);
+  back = mailbox_name_to_wire (naming, name, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (back, ==, wire);
+}
+
+static void
+test_namespaces_without_a_prefix (void)
+{
+  MailboxNaming naming = {'.', g_strdup (""), FALSE, NULL};
+
+  add_spaces (&naming);
+  check_spaces (&naming, "INBOX", "INBOX", NULL);
+  check_spaces (&naming, "a.b", "a" SEP "b", NULL);
+  check_spaces (&naming, "Archive", "Archive", NULL);
+  check_spaces (&naming, "Archive.x", "Archive" SEP "x", NULL);
+  check_spaces (&naming, "Archives.x", "Archives" SEP "x", NULL);
+  check_spaces (&naming, "#mh/a.b/c", "#mh" SEP "a.b" SEP "c", NULL);
+  check_spaces (&naming, "Others", NULL, "shared");
+  check_spaces (&naming, "Others.bob.x", NULL, "shared");
+  check_spaces (&naming, "Archive.team.x", NULL, "shared");
+  check_spaces (&naming, "Archive.teams", "Archive" SEP "teams", NULL);
+  mailbox_naming_clear (&naming);
+}
+
+static void
+test_namespaces_beside_a_prefix (void)
+{
+  MailboxNaming naming = {'.', g_strdup ("INBOX."), FALSE, NULL};
+
+  add_spaces (&naming);
+  check_spaces (&naming, "INBOX", "INBOX", NULL);
+  check_spaces (&naming, "INBOX.x", "x", NULL);
+  check_spaces (&naming, "Archive", "Archive", NULL);
+  check_spaces (&naming, "Archive.x", "Archive" SEP "x", NULL);
+  check_spaces (&naming, "Archive.deep.x", "Archive" SEP "deep" SEP "x", NULL);
+  check_spaces (&naming, "#mh/a.b/c", "#mh" SEP "a.b" SEP "c", NULL);
+  check_spaces (&naming, "INBOX.Others.x", "Others" SEP "x", NULL);
+  check_spaces (&naming, "Others.x", NULL, "shared");
+  check_spaces (&naming, "INBOX.Archive.x", NULL, "another namespace");
+  check_spaces (&naming, "INBOX.Archive", NULL, "another namespace");
+  check_spaces (&naming, "x", NULL, "outside");
+  mailbox_naming_clear (&naming);
+}
+
+/* Cyrus with altnamespace: no. */
+static void
+test_namespaces_of_everybody_without_a_prefix (void)
+{
+  MailboxNaming naming = {'.', g_strdup ("INBOX."), FALSE, NULL};
+
+  naming.others = g_ptr_array_new_with_free_func ((GDestroyNotify)mailbox_namespace_free);
+  g_ptr_array_add (naming.others, mailbox_namespace_new ("user.", '.', TRUE));
+  g_ptr_array_add (naming.others, mailbox_namespace_new ("", '.', TRUE));
+  check_spaces (&naming, "INBOX", "INBOX", NULL);
+  check_spaces (&naming, "INBOX.user.x", "user" SEP "x", NULL);
+  check_spaces (&naming, "user.bob.x", NULL, "shared");
+  check_spaces (&naming, "boards", NULL, "shared");
+  mailbox_naming_clear (&naming);
+}
+
+/* A reference is somebody's choice, wherever it leads. */
+static void
+test_namespaces_around_a_reference (void)
+{
+  MailboxNaming naming = {'.', g_strdup ("Others.bob."), TRUE, NULL};
+
+  naming.others = g_ptr_array_new_with_free_func ((GDestroyNotify)mailbox_namespace_free);
+  g_ptr_array_add (naming.others, mailbox_namespace_new ("Others.", '.', TRUE));
+  g_ptr_array_add (naming.others, mailbox_namespace_new ("Others.bob.not.", '.', TRUE));
+  check_spaces (&naming, "Others.bob.x.y", "x" SEP "y", NULL);
+  check_spaces (&naming, "Others.bob.not.x", NULL, "shared");
+  check_spaces (&naming, "Others.eve.x", NULL, "shared");
+  mailbox_naming_clear (&naming);
+}
+
+static void
+test_namespaces_refuse_what_would_be_in_them (void)
+{
+  static const struct {
+    const char *prefix, *name, *told;
+  } cases[] = {
+      {"", "Others" SEP "x", "\"Others/x\" would be in a namespace that is shared"},
+      {"", "Others", "shared"},
+      {"", "Archive" SEP "team" SEP "x", "shared"},
+      {"INBOX.", "Archive" SEP "team" SEP "x", "shared"},
+      {"", "Archive" SEP "v1.2", "holds \".\""},
+      {"INBOX.", "#mh" SEP "a/b", "holds \"/\""},
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    MailboxNaming naming = {'.', g_strdup (cases[i].prefix), FALSE, NULL};
+    g_autoptr (GError) error = NULL;
+    g_autofree char *wire = NULL;
+
+    add_spaces (&naming);
+    wire = mailbox_name_to_wire (&naming, cases[i].name, &error);
+    g_assert_cmpstr (wire, ==, NULL);
+    g_assert_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_COMMAND);
+    if (strstr (error->message, cases[i].told) == NULL)
+      g_error ("expected \"%s\" in \"%s\"", cases[i].told, error->message);
+    mailbox_naming_clear (&naming);
+  }
+}
+
 /* Whatever name can be written comes back as itself, and two names never become one. */
 static void
 test_names_random_round_trips (void)
 {
-  static const MailboxNaming namings[] = {SLASH, DOT, FLAT, COURIER, MAIL};
-  static const char *const levels[] = {"INBOX", "inbox", "Inbox", "a", "a.b", "a/b", "é", "&", "-"};
+  MailboxNaming namings[] = {SLASH, DOT, FLAT, COURIER, MAIL, SLASH, DOT, COURIER};
+  static const char *const levels[] = {"INBOX", "inbox",   "Inbox", "a",      "a.b",  "a/b", "é",
+                                       "&",     "Archive", "deep",  "Others", "team", "#mh", "-"};
   guint written = 0;
 
+  for (gsize i = 5; i < G_N_ELEMENTS (namings); i++)
+    add_spaces (&namings[i]);
   for (guint round = 0; round < 50000; round++) {
     const MailboxNaming *naming = &namings[g_test_rand_int_range (0, G_N_ELEMENTS (namings))];
     g_autoptr (GString) name = g_string_new (NULL);
@@ -350,6 +484,8 @@ test_names_random_round_trips (void)
       memcpy (name->str, "INBOX", 5);
     g_assert_cmpstr (back, ==, name->str);
   }
+  for (gsize i = 5; i < G_N_ELEMENTS (namings); i++)
+    g_ptr_array_unref (namings[i].others);
   g_assert_cmpuint (written, >, 1000);
 }
 
@@ -424,6 +560,14 @@ main (int argc, char **argv)
                    test_names_without_a_form_are_refused);
   g_test_add_func ("/mailbox-name/names-that-cannot-be-written-are-told",
                    test_names_that_cannot_be_written_are_told);
+  g_test_add_func ("/mailbox-name/namespaces-without-a-prefix", test_namespaces_without_a_prefix);
+  g_test_add_func ("/mailbox-name/namespaces-beside-a-prefix", test_namespaces_beside_a_prefix);
+  g_test_add_func ("/mailbox-name/namespaces-of-everybody-without-a-prefix",
+                   test_namespaces_of_everybody_without_a_prefix);
+  g_test_add_func ("/mailbox-name/namespaces-around-a-reference",
+                   test_namespaces_around_a_reference);
+  g_test_add_func ("/mailbox-name/namespaces-refuse-what-would-be-in-them",
+                   test_namespaces_refuse_what_would_be_in_them);
   g_test_add_func ("/mailbox-name/names-random-round-trips", test_names_random_round_trips);
   g_test_add_func ("/mailbox-name/display-and-argument", test_display_and_argument);
   g_test_add_func ("/mailbox-name/bad-arguments-are-refused", test_bad_arguments_are_refused);

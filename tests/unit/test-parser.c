@@ -197,10 +197,11 @@ static const Case mailbox_cases[] = {
     CASE ("* NAMESPACE ((\"INBOX.\" \".\")) NIL NIL\r\n",
           "NAMESPACE prefix=\"INBOX.\" delimiter=.\n"),
     CASE ("* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared Folders/\" \"/\"))\r\n",
-          "NAMESPACE prefix=\"\" delimiter=/ shared=\"Other Users/\" shared=\"Shared Folders/\"\n"),
+          "NAMESPACE prefix=\"\" delimiter=/ shared=\"Other Users/\" delimiter=/ shared=\"Shared "
+          "Folders/\" delimiter=/\n"),
     CASE (
         "* NAMESPACE ((\"\" \"/\")(\"#mh/\" \"/\" \"X-PARAM\" (\"FLAG1\" \"FLAG2\"))) nil nil\r\n",
-        "NAMESPACE prefix=\"\" delimiter=/ shared=\"#mh/\"\n"),
+        "NAMESPACE prefix=\"\" delimiter=/ personal=\"#mh/\" delimiter=/\n"),
     CASE ("* NAMESPACE ((\"\" NIL)) NIL NIL\r\n", "NAMESPACE prefix=\"\"\n"),
     CASE ("* NAMESPACE NIL NIL NIL\r\n", "NAMESPACE prefix=\"\"\n"),
     CASE ("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Forwarded a] NIL \\*)\r\n",

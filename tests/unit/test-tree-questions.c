@@ -15,7 +15,7 @@ add_listed (Records *records, Side side, const char *name, guint32 uidvalidity)
   TreeNode *node = g_new0 (TreeNode, 1);
 
   node->name = g_strdup (n (name));
-  node->selectable = node->personal = TRUE;
+  node->selectable = TRUE;
   node->uidvalidity = uidvalidity;
   node->uidnext = 10;
   node->highestmodseq = 10;

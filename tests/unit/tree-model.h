@@ -14,7 +14,6 @@ add_node (World *world, Server *server, GPtrArray *nodes, const char *name)
   TreeNode *node = g_new0 (TreeNode, 1);
 
   node->name = g_strdup (name);
-  node->personal = TRUE;
   node->subscribed = g_hash_table_contains (server->subscribed, name);
   g_ptr_array_add (nodes, node);
   return node;
