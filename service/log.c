@@ -217,6 +217,7 @@ log_start (LogLevel level)
   the_log.journal = g_log_writer_is_journald (STDERR_FILENO);
   the_log.terminal = isatty (STDERR_FILENO) && g_strcmp0 (terminal, "dumb") != 0;
   g_mutex_unlock (&the_log.mutex);
+  log_set_info (level != LOG_LEVEL_QUIET);
   if (!started)
     g_log_set_writer_func (write_log, NULL, NULL);
 }

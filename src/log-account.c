@@ -17,6 +17,20 @@ log_account_get (void)
   return g_private_get (&account_id);
 }
 
+static int info_hidden;
+
+void
+log_set_info (gboolean shown)
+{
+  g_atomic_int_set (&info_hidden, !shown);
+}
+
+gboolean
+log_shows_info (void)
+{
+  return !g_atomic_int_get (&info_hidden);
+}
+
 void
 log_mailbox (const char *domain, GLogLevelFlags level, const char *mailbox, const char *format, ...)
 {

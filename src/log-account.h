@@ -19,6 +19,11 @@ const char *log_account_get (void);
 void log_mailbox (const char *domain, GLogLevelFlags level, const char *mailbox, const char *format,
                   ...) G_GNUC_PRINTF (4, 5);
 
+/* Whether anybody gets to see messages of level info, so that what serves nothing else is not asked
+ * of a server; TRUE until told otherwise. Any thread. */
+void log_set_info (gboolean shown);
+gboolean log_shows_info (void);
+
 #define LOG_FIELD_MAILBOX "IMAPSYNC_MAILBOX"
 
 #define log_mailbox_warning(mailbox, ...)                                                          \

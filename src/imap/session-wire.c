@@ -214,6 +214,16 @@ session_write_all (ImapSession *session)
 }
 #endif
 
+/* LOGOUT is the last word: everything else is answered, and a server's BYE is worth no round trip.
+ * A tunnel's end is waited for, so that no program of ours is left behind. */
+static gboolean
+has_left (const ImapSession *session)
+{
+  return session_is_leaving (session) && server_type_is_network (session->server->type) &&
+         session->sent.length == 1 && output_size (session->output) == 0 &&
+         session->write_error == NULL;
+}
+
 void
 session_pump_wire (ImapSession *session)
 {
@@ -224,6 +234,10 @@ session_pump_wire (ImapSession *session)
     write_output (session);
   if (session->ending)
     return;
+  if (has_left (session)) {
+    session_fail (session, NULL);
+    return;
+  }
   session_update_timer (session);
   if (session->full && imap_session_unsent (session) < IMAP_SESSION_HIGH_WATER / 2) {
     session->full = FALSE;

@@ -154,7 +154,8 @@ void imap_session_resume_reading (ImapSession *session);
 guint64 imap_session_bytes_read (ImapSession *session);
 guint64 imap_session_bytes_written (ImapSession *session);
 
-/* LOGOUT behind what is queued, then CLOSED without an error. */
+/* LOGOUT behind what is queued, then CLOSED without an error: as soon as all else is answered and
+ * LOGOUT is on its way, for a tunnel when that has ended. */
 void imap_session_logout (ImapSession *session);
 /* At once and without blocking; completions get G_IO_ERROR_CANCELLED. */
 void imap_session_close (ImapSession *session);

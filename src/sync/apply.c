@@ -200,11 +200,15 @@ queue_store (Changes *changes, const char *set, StoreWay way, FlagsId flags, GAr
                             completion, store, store_free);
 }
 
-/* What is expunged is logged with its Message-ID. */
+/* What is expunged is logged with its Message-ID, where there is a log. */
 static void
 queue_message_ids (Changes *changes, const UidSet *uids)
 {
-  g_autoptr (GPtrArray) sets = uid_set_split (uids, MAX_SET_LENGTH);
+  g_autoptr (GPtrArray) sets = NULL;
+
+  if (!log_shows_info ())
+    return;
+  sets = uid_set_split (uids, MAX_SET_LENGTH);
 
   for (guint i = 0; i < sets->len; i++) {
     ImapCommand *command = imap_command_new ("UID FETCH");

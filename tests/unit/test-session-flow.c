@@ -611,15 +611,6 @@ test_logout (void)
   reply_clear (&noop);
   reply_clear (&late);
   fixture_clear (&fixture);
-
-  g_test_message ("the end of file instead of an answer");
-  fixture_init (&fixture);
-  fixture_start (&fixture, PREAUTH "C: a2 LOGOUT\nS: * BYE see you\n");
-  fixture_run_ready (&fixture);
-  imap_session_logout (fixture.session);
-  run_until (fixture.closed > 0);
-  g_assert_null (imap_session_error (fixture.session));
-  fixture_clear (&fixture);
 }
 
 static void
