@@ -19,14 +19,14 @@ typedef struct {
 } Wanted;
 
 static void
-on_secret (const char *account, Side side, const char *password, gboolean locked, gpointer data)
+on_secret (const char *account, Side side, Password *password, gboolean locked, gpointer data)
 {
   Wanted *wanted = data;
 
   wanted->answered = TRUE;
   wanted->locked = locked;
   if (password != NULL && wanted->server->password == NULL)
-    wanted->server->password = g_strdup (password);
+    wanted->server->password = password_ref (password);
 }
 
 static gboolean

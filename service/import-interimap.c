@@ -109,6 +109,24 @@ append_entry (GString *text, const ConfigEntry *entry, const char *type)
   }
 }
 
+/* That of all that is written, and more. */
+static gsize
+largest_size (const ConfigFile *file)
+{
+  gsize size = 4096 + strlen (file->path);
+
+  for (guint i = 0; i < file->sections->len; i++) {
+    const ConfigSection *section = g_ptr_array_index (file->sections, i);
+
+    size += strlen (section->name) + 100;
+    for (guint j = 0; j < section->entries->len; j++) {
+      const ConfigEntry *entry = g_ptr_array_index (section->entries, j);
+      size += strlen (entry->name) + 10 * strlen (entry->value) + 200;
+    }
+  }
+  return size;
+}
+
 static void
 append_account (GString *text, const ConfigFile *file, char **database)
 {
@@ -137,11 +155,12 @@ char *
 import_interimap_convert (const char *path, char **database, GError **error)
 {
   g_autoptr (ConfigFile) file = config_file_load (path, error);
-  g_autoptr (GString) text = g_string_new (NULL);
+  GString *text;
 
   *database = NULL;
   if (file == NULL)
     return NULL;
+  text = g_string_sized_new (largest_size (file));
   g_string_append_printf (text, "# From InterIMAP's %s\n", path);
   append_account (text, file, database);
   for (guint i = 1; i < file->sections->len; i++) {
@@ -152,7 +171,7 @@ import_interimap_convert (const char *path, char **database, GError **error)
     for (guint j = 0; j < section->entries->len; j++)
       append_entry (text, g_ptr_array_index (section->entries, j), type != NULL ? type : "imaps");
   }
-  return g_string_free (g_steal_pointer (&text), FALSE);
+  return g_string_free (text, FALSE);
 }
 
 /* --- what is asked for ----------------------------------------------------------------------- */
@@ -213,12 +232,15 @@ import_interimap_run (const char *given_path, const char *given_name)
   g_autofree char *name = given_name != NULL ? g_strdup (given_name) : default_name (path);
   g_autofree char *database = NULL;
   g_autofree char *target = NULL;
-  g_autofree char *text = NULL;
   g_autoptr (GError) error = NULL;
+  gboolean ok;
+  char *text;
 
   text = import_interimap_convert (path, &database, &error);
   target = text != NULL ? new_config_path (name, &error) : NULL;
-  if (target != NULL && import_account (path, target, text, database, &error))
+  ok = target != NULL && import_account (path, target, text, database, &error);
+  secret_wipe (text);
+  if (ok)
     return SYNC_RESULT_OK;
   g_warning ("%s", error->message);
   return SYNC_RESULT_CONFIG;

@@ -27,9 +27,9 @@ typedef struct {
   char *account;
   Side side;
   WantState state;
-  char *digest;  /* of the password that was told */
-  gboolean told; /* the state was */
-  GList *locked; /* GDBusProxy: items or a collection to unlock */
+  Password *password; /* that was told */
+  gboolean told;      /* the state was */
+  GList *locked;      /* GDBusProxy: items or a collection to unlock */
   gboolean reading;
   gboolean again; /* something happened while it was read */
   gboolean forgotten;
@@ -71,7 +71,7 @@ want_clear (gpointer data)
 
   g_list_free_full (want->locked, g_object_unref);
   g_free (want->account);
-  g_free (want->digest);
+  password_unref (want->password);
 }
 
 static void
@@ -120,18 +120,19 @@ secrets_unref (Secrets *self)
 /* --- answers --------------------------------------------------------------------------------- */
 
 static void
-tell (Want *want, WantState state, const char *password)
+tell (Want *want, WantState state, const char *text)
 {
-  g_autofree char *digest =
-      password != NULL ? g_compute_checksum_for_string (G_CHECKSUM_SHA256, password, -1) : NULL;
-  gboolean same = want->told && want->state == state && g_strcmp0 (want->digest, digest) == 0;
+  g_autoptr (Password) password = text != NULL ? password_new (text) : NULL;
+  gboolean same = want->told && want->state == state && password_equal (want->password, password);
 
   want->state = state;
   want->told = TRUE;
-  g_free (want->digest);
-  want->digest = g_steal_pointer (&digest);
+  if (!password_equal (want->password, password)) {
+    password_unref (want->password);
+    want->password = password_ref (password);
+  }
   if (!same && !want->forgotten && want->secrets->answer != NULL)
-    want->secrets->answer (want->account, want->side, password, state == WANT_LOCKED,
+    want->secrets->answer (want->account, want->side, want->password, state == WANT_LOCKED,
                            want->secrets->data);
 }
 

@@ -16,8 +16,8 @@ typedef struct _Secrets Secrets;
 
 /* What secrets_want() found; once for each, and again whenever the answer is another one.
  * @password NULL: there is none, or, if @locked, it cannot be read now. */
-typedef void (*SecretsAnswer) (const char *account, Side side, const char *password,
-                               gboolean locked, gpointer data);
+typedef void (*SecretsAnswer) (const char *account, Side side, Password *password, gboolean locked,
+                               gpointer data);
 
 Secrets *secrets_new (SecretsAnswer answer, gpointer data);
 /* No answer comes after it. */

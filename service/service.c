@@ -224,7 +224,7 @@ on_password_wanted (SyncAccount *account, Side side, gpointer data)
 }
 
 static void
-on_secret (const char *id, Side side, const char *password, gboolean locked, gpointer data)
+on_secret (const char *id, Side side, Password *password, gboolean locked, gpointer data)
 {
   Member *member = find_member (data, id);
 

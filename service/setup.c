@@ -11,7 +11,6 @@
 
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
-#include <libsecret/secret.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +22,7 @@ typedef struct {
   guint port; /* 0: the type's own */
   gboolean starttls;
   char *user;
-  char *password;
+  Password *password;
   char *path; /* of the configuration */
   AccountConfig *config;
 } Setup;
@@ -34,8 +33,7 @@ setup_clear (Setup *setup)
   g_free (setup->address);
   g_free (setup->host);
   g_free (setup->user);
-  secret_password_wipe (setup->password);
-  g_free (setup->password);
+  password_unref (setup->password);
   g_free (setup->path);
   account_config_free (setup->config);
 }
@@ -161,7 +159,7 @@ find_server (Setup *setup, GError **error)
 /* --- the configuration ----------------------------------------------------------------------- */
 
 static char *
-make_text (const Setup *setup, gboolean with_password)
+make_text (const Setup *setup)
 {
   GString *text = g_string_new ("[local]\ntype=store\n\n[remote]\n");
 
@@ -175,8 +173,6 @@ make_text (const Setup *setup, gboolean with_password)
 
     g_string_append_printf (text, "SSL_CAfile=%s\n", path);
   }
-  if (with_password)
-    g_string_append_printf (text, "password=%s\n", setup->password);
   return g_string_free (text, FALSE);
 }
 
@@ -190,7 +186,7 @@ make_config (Setup *setup, GError **error)
       new_config_path (setup->answers->name != NULL ? setup->answers->name : domain, error);
   if (setup->path == NULL)
     return FALSE;
-  text = make_text (setup, FALSE);
+  text = make_text (setup);
   setup->config = account_config_parse (setup->path, text, strlen (text), error);
   return setup->config != NULL;
 }
@@ -217,7 +213,7 @@ look_at (const Setup *setup, Side side)
   g_autoptr (Inspection) inspection = NULL;
 
   if (side == SIDE_REMOTE)
-    server->password = g_strdup (setup->password);
+    server->password = password_ref (setup->password);
   inspection = inspect_server (server, setup->answers->trace);
   check_print (server, inspection);
   return check_result (inspection);
@@ -237,12 +233,13 @@ find_password (Setup *setup, GError **error)
 static gboolean
 write_with_password (Setup *setup, GError **error)
 {
-  g_autofree char *text = make_text (setup, TRUE);
+  g_autofree char *most = make_text (setup);
+  char *text = g_strconcat (most, "password=", password_text (setup->password), "\n", NULL);
   gboolean ok;
 
   g_unlink (setup->path);
   ok = new_config_write (setup->path, text, error);
-  secret_password_wipe (text);
+  secret_wipe (text);
   return ok;
 }
 
@@ -276,7 +273,7 @@ static SyncResult
 finish (Setup *setup)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *text = make_text (setup, FALSE);
+  g_autofree char *text = make_text (setup);
 
   if (!new_config_write (setup->path, text, &error)) {
     g_warning ("%s", error->message);

@@ -107,12 +107,12 @@ delete_others (SecretService *service, GHashTable *attributes, SecretItem *ours)
 
 static gboolean
 store (SecretService *service, SecretCollection *collection, const AccountConfig *config, Side side,
-       const char *password, GError **error)
+       Password *password, GError **error)
 {
   g_autoptr (GError) local = NULL;
   g_autoptr (GHashTable) attributes = secret_item_attributes (config->id, side);
   g_autofree char *label = make_label (config->server[side]);
-  g_autoptr (SecretValue) value = secret_value_new (password, -1, "text/plain");
+  g_autoptr (SecretValue) value = secret_value_new (password_text (password), -1, "text/plain");
   g_autoptr (SecretItem) item =
       secret_item_create_sync (collection, &secret_item_schema, attributes, label, value,
                                SECRET_ITEM_CREATE_REPLACE, NULL, &local);
@@ -133,16 +133,13 @@ ask_and_store (const AccountConfig *config, Side side, const char *name, GError 
   g_autoptr (SecretService) service = open_service (error);
   g_autoptr (SecretCollection) collection =
       service != NULL ? open_collection (service, error) : NULL;
-  char *password = collection != NULL ? terminal_ask_secret (prompt, error) : NULL;
-  gboolean ok = password != NULL && store (service, collection, config, side, password, error);
+  g_autoptr (Password) password = collection != NULL ? terminal_ask_secret (prompt, error) : NULL;
 
-  secret_password_wipe (password);
-  g_free (password);
-  return ok;
+  return password != NULL && store (service, collection, config, side, password, error);
 }
 
 gboolean
-store_password_value (const AccountConfig *config, Side side, const char *password, GError **error)
+store_password_value (const AccountConfig *config, Side side, Password *password, GError **error)
 {
   g_autoptr (SecretService) service = open_service (error);
   g_autoptr (SecretCollection) collection =

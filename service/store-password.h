@@ -13,6 +13,6 @@ gboolean store_password (const AccountConfig *config, Side side, GError **error)
 
 /* The same with a @password that is known already. */
 gboolean
-store_password_value (const AccountConfig *config, Side side, const char *password, GError **error);
+store_password_value (const AccountConfig *config, Side side, Password *password, GError **error);
 
 G_END_DECLS

@@ -148,14 +148,14 @@ ask_terminal (const char *prompt, const struct termios *shown, char *line, gsize
   return ok;
 }
 
-static char *
+static Password *
 fail (GError **error, const char *why)
 {
   g_set_error_literal (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_CONFIG, why);
   return NULL;
 }
 
-static char *
+static Password *
 check (const char *line, gboolean ok, GError **error)
 {
   if (!ok && errno == EMSGSIZE)
@@ -166,15 +166,15 @@ check (const char *line, gboolean ok, GError **error)
     return fail (error, "no password was given");
   if (!g_utf8_validate (line, -1, NULL))
     return fail (error, "what was given is no text in UTF-8");
-  return g_strdup (line);
+  return password_new (line);
 }
 
-char *
+Password *
 terminal_ask_secret (const char *prompt, GError **error)
 {
   struct termios shown;
   char line[MAX_SECRET];
-  char *secret;
+  Password *secret;
   gboolean ok;
 
   if (isatty (STDIN_FILENO) && tcgetattr (STDIN_FILENO, &shown) == 0)

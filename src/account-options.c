@@ -241,7 +241,8 @@ static gboolean
 parse_password (const ConfigFile *file, const ConfigEntry *entry, ServerSettings *server,
                 GError **error)
 {
-  take_string (&server->password, g_strdup (entry->value));
+  password_unref (server->password);
+  server->password = password_new (entry->value);
   return TRUE;
 }
 

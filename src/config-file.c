@@ -3,6 +3,8 @@
 
 #include "config-file.h"
 
+#include "password.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -19,8 +21,7 @@ static void
 entry_free (gpointer data)
 {
   ConfigEntry *entry = data;
-  explicit_bzero (entry->value, strlen (entry->value)); /* may be a password */
-  g_free (entry->value);
+  secret_wipe (entry->value); /* may be a password */
   g_free (entry->name);
   g_free (entry);
 }
@@ -233,9 +234,8 @@ parse_option (ConfigFile *file, guint number, char *line, GError **error)
 static gboolean
 parse_line (ConfigFile *file, guint number, const char *text, gsize length, GError **error)
 {
-  g_autofree char *copy = NULL;
-  char *line;
-  gboolean ok;
+  char *copy, *line;
+  gboolean ok = TRUE;
 
   if (length > 0 && text[length - 1] == '\r')
     length--;
@@ -243,11 +243,11 @@ parse_line (ConfigFile *file, guint number, const char *text, gsize length, GErr
     return FALSE;
   copy = g_strndup (text, length);
   line = g_strstrip (copy);
-  if (*line == '\0' || *line == '#' || *line == ';')
-    return TRUE;
-  ok = *line == '[' ? parse_section (file, number, line, error)
-                    : parse_option (file, number, line, error);
+  if (*line != '\0' && *line != '#' && *line != ';')
+    ok = *line == '[' ? parse_section (file, number, line, error)
+                      : parse_option (file, number, line, error);
   explicit_bzero (copy, length);
+  g_free (copy);
   return ok;
 }
 
@@ -286,9 +286,10 @@ fail_errno (const char *path, int code, GError **error)
   return FALSE;
 }
 
-/* Also from a pipe, as of <(gpg -d ...), hence no size beforehand. */
+/* Also from a pipe, as of <(gpg -d ...), hence no size beforehand. @bytes has room for MAX_FILE and
+ * one more; what is not used takes no memory. */
 static gboolean
-read_all (const char *path, GByteArray *bytes, guint *mode, GError **error)
+read_all (const char *path, char *bytes, gsize *length, guint *mode, GError **error)
 {
   int fd = open (path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   struct stat status;
@@ -301,20 +302,15 @@ read_all (const char *path, GByteArray *bytes, guint *mode, GError **error)
     return fail_errno (path, code, error);
   }
   do {
-    guint length = bytes->len;
-    int code;
-
-    g_byte_array_set_size (bytes, length + 16384);
-    do
-      got = read (fd, bytes->data + length, bytes->len - length);
-    while (got < 0 && errno == EINTR);
-    code = errno;
-    g_byte_array_set_size (bytes, length + MAX (got, 0));
-    if (got < 0 || bytes->len > MAX_FILE) {
-      close (fd);
-      return fail_errno (path, got < 0 ? code : EFBIG, error);
-    }
-  } while (got > 0);
+    got = read (fd, bytes + *length, MAX_FILE + 1 - *length);
+    if (got > 0)
+      *length += got;
+  } while ((got > 0 && *length <= MAX_FILE) || (got < 0 && errno == EINTR));
+  if (got != 0) {
+    int code = got < 0 ? errno : EFBIG;
+    close (fd);
+    return fail_errno (path, code, error);
+  }
   close (fd);
   *mode = S_ISREG (status.st_mode) ? status.st_mode : 0;
   return TRUE;
@@ -323,14 +319,14 @@ read_all (const char *path, GByteArray *bytes, guint *mode, GError **error)
 ConfigFile *
 config_file_load (const char *path, GError **error)
 {
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  ConfigFile *file;
+  g_autofree char *bytes = g_malloc (MAX_FILE + 1);
+  ConfigFile *file = NULL;
+  gsize length = 0;
   guint mode;
 
-  if (!read_all (path, bytes, &mode, error))
-    return NULL;
-  file = config_file_parse (path, (const char *)bytes->data, bytes->len, error);
-  explicit_bzero (bytes->data, bytes->len);
+  if (read_all (path, bytes, &length, &mode, error))
+    file = config_file_parse (path, bytes, length, error);
+  explicit_bzero (bytes, length);
   if (file != NULL)
     file->mode = mode;
   return file;

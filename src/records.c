@@ -36,15 +36,6 @@ fingerprints_copy (const GArray *list)
   return copy;
 }
 
-/* Where a password may be: in a URI too. */
-static void
-free_secret (char *text)
-{
-  if (text != NULL)
-    explicit_bzero (text, strlen (text));
-  g_free (text);
-}
-
 ServerSettings *
 server_settings_new (Side side)
 {
@@ -81,7 +72,7 @@ server_settings_copy (const ServerSettings *server)
   copy->store_folder = g_strdup (server->store_folder);
   copy->auth = g_array_copy (server->auth);
   copy->username = g_strdup (server->username);
-  copy->password = g_strdup (server->password);
+  copy->password = password_ref (server->password);
   copy->cipher_list = g_strdup (server->cipher_list);
   copy->password_command = g_strdup (server->password_command);
   copy->fingerprints = fingerprints_copy (server->fingerprints);
@@ -100,9 +91,9 @@ server_settings_free (ServerSettings *server)
 {
   if (server == NULL)
     return;
-  free_secret (server->password);
-  free_secret (server->password_command);
-  free_secret (server->proxy);
+  password_unref (server->password);
+  secret_wipe (server->password_command);
+  secret_wipe (server->proxy); /* its URI may have a password */
   g_free (server->host);
   g_free (server->command);
   g_free (server->store_folder);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include "password.h"
 
 G_BEGIN_DECLS
 
@@ -89,7 +89,7 @@ typedef struct {
   GArray *auth;           /* AuthMechanism, most preferred first */
   gboolean auth_chosen;   /* by the configuration, which so may allow a password in clear text */
   char *username;         /* NULL: none configured */
-  char *password;         /* or token; NULL: none configured */
+  Password *password;     /* or token; NULL: none configured */
   char *password_command; /* prints it; run by /bin/sh -c; NULL: none */
   char *cipher_list;      /* NULL: the library's default */
   GArray *fingerprints;   /* Fingerprint, of the certificate */
@@ -111,7 +111,6 @@ typedef struct {
 ServerSettings *server_settings_new (Side side);
 ServerSettings *server_settings_copy (const ServerSettings *server);
 
-/* Wipes the password too. */
 void server_settings_free (ServerSettings *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ServerSettings, server_settings_free)
 

@@ -5,6 +5,8 @@
 
 #include "errors.h"
 
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <gsasl.h>
 #include <string.h>
 
@@ -38,7 +40,7 @@ static const Mechanism mechanisms[N_AUTH_MECHANISMS] = {
 struct _ImapAuth {
   AuthMechanism mechanism;
   char *username;
-  char *password;
+  Password *password;
   char *host;
   guint16 port;
   guint step;
@@ -88,8 +90,7 @@ scram_start (ImapAuth *auth, const AuthCredentials *credentials)
   if (gsasl_init (&auth->library) != GSASL_OK ||
       gsasl_client_start (auth->library, auth_mechanism_name (auth->mechanism), &auth->scram) !=
           GSASL_OK ||
-      gsasl_property_set (auth->scram, GSASL_AUTHID, auth->username) != GSASL_OK ||
-      gsasl_property_set (auth->scram, GSASL_PASSWORD, auth->password) != GSASL_OK)
+      gsasl_property_set (auth->scram, GSASL_AUTHID, auth->username) != GSASL_OK)
     return FALSE;
   /* Only the bound forms are told: with a binding that it shall not use, libgsasl 2.2.0 cannot say
    * "y" (RFC 5802, section 6), and fails. */
@@ -105,14 +106,12 @@ scram_start (ImapAuth *auth, const AuthCredentials *credentials)
 static void
 scram_end (ImapAuth *auth)
 {
-  static const Gsasl_property secrets[] = {GSASL_PASSWORD, GSASL_SCRAM_SALTED_PASSWORD};
+  char *kept = auth->scram != NULL
+                   ? (char *)gsasl_property_fast (auth->scram, GSASL_SCRAM_SALTED_PASSWORD)
+                   : NULL;
 
-  for (gsize i = 0; auth->scram != NULL && i < G_N_ELEMENTS (secrets); i++) {
-    char *kept = (char *)gsasl_property_fast (auth->scram, secrets[i]);
-
-    if (kept != NULL)
-      explicit_bzero (kept, strlen (kept));
-  }
+  if (kept != NULL)
+    explicit_bzero (kept, strlen (kept));
   if (auth->scram != NULL)
     gsasl_finish (auth->scram);
   if (auth->library != NULL)
@@ -122,26 +121,91 @@ scram_end (ImapAuth *auth)
 /* The server's first message: "r=NONCE,s=SALT,i=ITERATIONS". What else is wrong with it the library
  * sees. */
 static gboolean
-scram_check_iterations (const char *challenge, GError **error)
+scram_parse (const char *challenge, char **salt, guint64 *iterations, GError **error)
 {
   gsize length;
   g_autofree guchar *bytes = g_base64_decode (challenge, &length);
   g_autofree char *text = g_strndup ((const char *)bytes, length);
   g_auto (GStrv) fields = g_strsplit (text, ",", 10);
-  guint64 iterations;
 
   for (char **field = fields; *field != NULL; field++) {
-    if (!g_str_has_prefix (*field, "i="))
-      continue;
-    if (g_ascii_string_to_unsigned (*field + 2, 10, MIN_ITERATIONS, MAX_ITERATIONS, &iterations,
+    if (g_str_has_prefix (*field, "s=") && *salt == NULL)
+      *salt = g_strdup (*field + 2);
+    if (!g_str_has_prefix (*field, "i=") ||
+        g_ascii_string_to_unsigned (*field + 2, 10, MIN_ITERATIONS, MAX_ITERATIONS, iterations,
                                     NULL))
-      return TRUE;
-    g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
-                 "the server wants the password hashed %.20s times, and only %u to %u make sense",
-                 *field + 2, MIN_ITERATIONS, MAX_ITERATIONS);
-    return FALSE;
+      continue;
+    return imapsync_fail (
+        error, IMAPSYNC_ERROR_PROTOCOL,
+        "the server wants the password hashed %.20s times, and only %u to %u make sense",
+        *field + 2, MIN_ITERATIONS, MAX_ITERATIONS);
   }
   return TRUE;
+}
+
+/* SASLprep (RFC 4013) leaves what can be typed in ASCII as it is. (transfer full); NULL: the
+ * password has characters that no password may have. */
+static char *
+scram_prepare (const char *password)
+{
+  const char *p = password;
+  char *prepared = NULL;
+
+  while (*p >= 0x20 && *p <= 0x7e)
+    p++;
+  if (*p == '\0')
+    return g_strdup (password);
+  if (gsasl_saslprep (password, 0, &prepared, NULL) != GSASL_OK)
+    return NULL;
+  /* Each is freed by its own. */
+  char *copy = g_strdup (prepared);
+  explicit_bzero (prepared, strlen (prepared));
+  gsasl_free (prepared);
+  return copy;
+}
+
+/* The library would hash it too, but from copies that it frees as they are. */
+static gboolean
+scram_hash (ImapAuth *auth, const char *salt, guint64 iterations)
+{
+  const gboolean is_sha_1 =
+      auth->mechanism == AUTH_SCRAM_SHA_1 || auth->mechanism == AUTH_SCRAM_SHA_1_PLUS;
+  const gsize size = is_sha_1 ? 20 : 32;
+  gsize length;
+  g_autofree guchar *bytes = g_base64_decode (salt, &length);
+  char *prepared = scram_prepare (password_text (auth->password));
+  guint8 hash[32];
+  char hex[2 * sizeof hash + 1];
+  gboolean ok = FALSE;
+
+  if (prepared != NULL) {
+    const gnutls_datum_t key = {(guchar *)prepared, strlen (prepared)};
+    const gnutls_datum_t grain = {bytes, length};
+
+    ok = gnutls_pbkdf2 (is_sha_1 ? GNUTLS_MAC_SHA1 : GNUTLS_MAC_SHA256, &key, &grain, iterations,
+                        hash, size) == GNUTLS_E_SUCCESS;
+    for (gsize i = 0; ok && i < size; i++)
+      g_snprintf (hex + 2 * i, 3, "%02x", hash[i]);
+    ok = ok && gsasl_property_set (auth->scram, GSASL_SCRAM_SALTED_PASSWORD, hex) == GSASL_OK;
+  }
+  secret_wipe (prepared);
+  explicit_bzero (hash, sizeof hash);
+  explicit_bzero (hex, sizeof hex);
+  return ok;
+}
+
+static gboolean
+scram_take_challenge (ImapAuth *auth, const char *challenge, GError **error)
+{
+  g_autofree char *salt = NULL;
+  guint64 iterations = 0;
+
+  if (!scram_parse (challenge, &salt, &iterations, error))
+    return FALSE;
+  if (salt == NULL || iterations == 0 || scram_hash (auth, salt, iterations))
+    return TRUE;
+  return imapsync_fail (error, IMAPSYNC_ERROR_AUTH, "the password cannot be used with %s",
+                        auth_mechanism_name (auth->mechanism));
 }
 
 static char *
@@ -151,7 +215,7 @@ scram_respond (ImapAuth *auth, guint step, const char *challenge, GError **error
   char *copy;
   int result;
 
-  if (step == 1 && !scram_check_iterations (challenge, error))
+  if (step == 1 && !scram_take_challenge (auth, challenge, error))
     return NULL;
   result = gsasl_step64 (auth->scram, step == 0 ? NULL : challenge, &answer);
   if (result == GSASL_OK || result == GSASL_NEEDS_MORE) {
@@ -183,8 +247,7 @@ encode_and_wipe (GString *message)
 {
   char *text = encode (message->str, message->len);
 
-  explicit_bzero (message->str, message->allocated_len);
-  g_string_free (message, TRUE);
+  secret_wipe_string (message);
   return text;
 }
 
@@ -192,7 +255,8 @@ encode_and_wipe (GString *message)
 static GString *
 new_message (const ImapAuth *auth)
 {
-  return g_string_sized_new (2 * (strlen (auth->username) * 3 + strlen (auth->password) +
+  return g_string_sized_new (2 * (strlen (auth->username) * 3 +
+                                  strlen (password_text (auth->password)) +
                                   (auth->host != NULL ? strlen (auth->host) : 0) + 100));
 }
 
@@ -205,7 +269,7 @@ plain_response (const ImapAuth *auth)
   g_string_append_c (message, '\0');
   g_string_append (message, auth->username);
   g_string_append_c (message, '\0');
-  g_string_append (message, auth->password);
+  g_string_append (message, password_text (auth->password));
   return encode_and_wipe (message);
 }
 
@@ -226,7 +290,7 @@ oauthbearer_response (const ImapAuth *auth)
   if (auth->host != NULL)
     g_string_append_printf (message, "host=%s\1port=%u\1", auth->host, auth->port);
   g_string_append (message, "auth=Bearer ");
-  g_string_append (message, auth->password);
+  g_string_append (message, password_text (auth->password));
   g_string_append (message, "\1\1");
   return encode_and_wipe (message);
 }
@@ -240,7 +304,7 @@ xoauth2_response (const ImapAuth *auth)
   g_string_append (message, "user=");
   g_string_append (message, auth->username);
   g_string_append (message, "\1auth=Bearer ");
-  g_string_append (message, auth->password);
+  g_string_append (message, password_text (auth->password));
   g_string_append (message, "\1\1");
   return encode_and_wipe (message);
 }
@@ -256,8 +320,9 @@ respond (ImapAuth *auth, guint step)
     /* Not standardized: servers ask "Username:", then "Password:", in words of their own. */
     if (step > 1)
       return NULL;
-    return step == 0 ? encode (auth->username, strlen (auth->username))
-                     : encode (auth->password, strlen (auth->password));
+    return step == 0
+               ? encode (auth->username, strlen (auth->username))
+               : encode (password_text (auth->password), strlen (password_text (auth->password)));
   case AUTH_EXTERNAL:
     return step == 0 ? encode (auth->username, strlen (auth->username)) : NULL;
   case AUTH_OAUTHBEARER:
@@ -304,7 +369,7 @@ imap_auth_new (AuthMechanism mechanism, const AuthCredentials *credentials, GErr
 
   auth->mechanism = mechanism;
   auth->username = g_strdup (credentials->username != NULL ? credentials->username : "");
-  auth->password = g_strdup (credentials->password != NULL ? credentials->password : "");
+  auth->password = password_new (credentials->password != NULL ? credentials->password : "");
   auth->host = g_strdup (credentials->host);
   auth->port = credentials->port;
   auth->proven = !mechanisms[mechanism].is_scram;
@@ -319,20 +384,12 @@ imap_auth_new (AuthMechanism mechanism, const AuthCredentials *credentials, GErr
 }
 
 void
-imap_auth_wipe (char *secret)
-{
-  if (secret != NULL)
-    explicit_bzero (secret, strlen (secret));
-  g_free (secret);
-}
-
-void
 imap_auth_free (ImapAuth *auth)
 {
   scram_end (auth);
   g_free (auth->username);
   g_free (auth->host);
-  imap_auth_wipe (auth->password);
+  password_unref (auth->password);
   g_free (auth);
 }
 

@@ -40,14 +40,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImapAuth, imap_auth_free)
 gboolean imap_auth_is_client_first (const ImapAuth *auth);
 
 /* The next answer in base64, a secret, to @challenge (base64 too; NULL or "" for none yet).
- * (transfer full): imap_auth_wipe() it. NULL with IMAPSYNC_ERROR_PROTOCOL, a part of a sentence,
+ * (transfer full): secret_wipe() it. NULL with IMAPSYNC_ERROR_PROTOCOL, a part of a sentence,
  * when the server asks for more than there is to say, or is found to be another one. */
 char *imap_auth_respond (ImapAuth *auth, const char *challenge, GError **error);
 
 /* Where the mechanism makes the server prove that it knows the password: whether it did. A server
  * that says OK before that is not to be believed. */
 gboolean imap_auth_is_proven (const ImapAuth *auth);
-
-void imap_auth_wipe (char *secret);
 
 G_END_DECLS

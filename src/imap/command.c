@@ -3,6 +3,8 @@
 
 #include "imap/command.h"
 
+#include "password.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -161,13 +163,25 @@ imap_command_astring (ImapCommand *command, const char *text)
   log_text (command, shown);
 }
 
+/* The last piece, moved once to where @more bytes fit: nothing secret is in it yet that a later
+ * move would leave behind. */
+static void
+make_room (ImapCommand *command, gsize more)
+{
+  GString **place = (GString **)&command->pieces->pdata[command->pieces->len - 1];
+  GString *larger = g_string_sized_new ((*place)->len + more);
+
+  g_string_append_len (larger, (*place)->str, (*place)->len);
+  piece_free (*place);
+  *place = larger;
+}
+
 void
 imap_command_secret (ImapCommand *command, const char *text)
 {
-  g_autofree char *hidden = append_astring (command, text);
-
-  explicit_bzero (hidden, strlen (hidden));
+  make_room (command, 2 * strlen (text) + 4);
   command->secret = TRUE;
+  secret_wipe (append_astring (command, text));
   log_text (command, " ***");
 }
 
@@ -233,19 +247,33 @@ imap_command_n_pieces (const ImapCommand *command)
   return command->pieces->len;
 }
 
+gboolean
+imap_command_is_secret (const ImapCommand *command)
+{
+  return command->secret;
+}
+
+static void
+wipe_bytes (gpointer data)
+{
+  secret_wipe_string (data);
+}
+
 GBytes *
 imap_command_piece (const ImapCommand *command, gsize i, gboolean literal_plus)
 {
   const GString *piece;
-  g_autoptr (GString) text = NULL;
+  GString *text;
 
   g_return_val_if_fail (i < command->pieces->len, NULL);
   piece = g_ptr_array_index (command->pieces, i);
-  text = g_string_new_len (piece->str, piece->len);
+  text = g_string_sized_new (piece->len + 40);
+  g_string_append_len (text, piece->str, piece->len);
   if (i < command->literals->len)
     g_string_append_printf (text, "{%" G_GSIZE_FORMAT "%s}\r\n",
                             g_array_index (command->literals, gsize, i), literal_plus ? "+" : "");
-  return g_string_free_to_bytes (g_steal_pointer (&text));
+  return command->secret ? g_bytes_new_with_free_func (text->str, text->len, wipe_bytes, text)
+                         : g_string_free_to_bytes (text);
 }
 
 char *

@@ -26,7 +26,7 @@ void imap_command_raw_printf (ImapCommand *command, const char *format, ...) G_G
  * in the argument. */
 void imap_command_astring (ImapCommand *command, const char *text);
 
-/* The same, and every log shows "***" in its place. */
+/* The same, and every log shows "***" in its place; what is kept of it is wiped. */
 void imap_command_secret (ImapCommand *command, const char *text);
 
 /* " " and a parenthesized flag list of @text (flags separated by spaces, FlagTable's form). Flags
@@ -49,6 +49,7 @@ gboolean imap_command_bad_allowed (const ImapCommand *command);
 
 /* What the session sends. A piece ends where a literal's bytes begin, with "{n}" or "{n+}" and
  * CRLF; the last one without its CRLF. The tag is put in front by the session. */
+gboolean imap_command_is_secret (const ImapCommand *command);
 gsize imap_command_n_pieces (const ImapCommand *command);
 GBytes *imap_command_piece (const ImapCommand *command, gsize i,
                             gboolean literal_plus); /* (transfer full) */

@@ -11,6 +11,7 @@ typedef struct {
   gsize start;
   gsize end;
   gboolean offered;
+  gboolean secret;
   guint8 bytes[CHUNK_SIZE];
 } Chunk;
 
@@ -29,10 +30,20 @@ output_new (void)
   return output;
 }
 
+static void
+chunk_free (gpointer data)
+{
+  Chunk *chunk = data;
+
+  if (chunk->secret)
+    explicit_bzero (chunk->bytes, chunk->end);
+  g_free (chunk);
+}
+
 void
 output_free (Output *output)
 {
-  g_queue_clear_full (&output->chunks, g_free);
+  g_queue_clear_full (&output->chunks, chunk_free);
   g_free (output->spare);
   g_free (output);
 }
@@ -47,13 +58,13 @@ output_open_chunk (Output *output)
 
   chunk = output->spare != NULL ? g_steal_pointer (&output->spare) : g_new (Chunk, 1);
   chunk->start = chunk->end = 0;
-  chunk->offered = FALSE;
+  chunk->offered = chunk->secret = FALSE;
   g_queue_push_tail (&output->chunks, chunk);
   return chunk;
 }
 
-void
-output_add (Output *output, const void *bytes, gsize length)
+static void
+output_append (Output *output, const void *bytes, gsize length, gboolean secret)
 {
   const guint8 *from = bytes;
 
@@ -62,11 +73,24 @@ output_add (Output *output, const void *bytes, gsize length)
     Chunk *chunk = output_open_chunk (output);
     gsize part = MIN (length, CHUNK_SIZE - chunk->end);
 
+    chunk->secret = chunk->secret || secret;
     memcpy (chunk->bytes + chunk->end, from, part);
     chunk->end += part;
     from += part;
     length -= part;
   }
+}
+
+void
+output_add (Output *output, const void *bytes, gsize length)
+{
+  output_append (output, bytes, length, FALSE);
+}
+
+void
+output_add_secret (Output *output, const void *bytes, gsize length)
+{
+  output_append (output, bytes, length, TRUE);
 }
 
 void
@@ -106,6 +130,8 @@ output_advance (Output *output, gsize length)
 
   g_return_if_fail (chunk != NULL && length <= chunk->end - chunk->start);
 
+  if (chunk->secret)
+    explicit_bzero (chunk->bytes + chunk->start, length);
   chunk->start += length;
   output->size -= length;
   if (chunk->start < chunk->end)

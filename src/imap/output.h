@@ -16,6 +16,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Output, output_free)
 
 void output_add (Output *output, const void *bytes, gsize length);
 
+/* The same, and what shares a chunk with it is wiped when it is written, or given up. */
+void output_add_secret (Output *output, const void *bytes, gsize length);
+
 /* Moves everything of @other to the end of @output. */
 void output_take (Output *output, Output *other);
 

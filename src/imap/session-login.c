@@ -271,11 +271,18 @@ login_with_capabilities (ImapSession *session)
     login_ask_capabilities (session);
 }
 
+void
+login_forget_secrets (ImapSession *session)
+{
+  g_clear_pointer (&session->auth, imap_auth_free);
+  g_clear_pointer (&session->password, password_unref);
+}
+
 static void
 login_authenticated (ImapSession *session)
 {
   session->login = LOGIN_AUTHENTICATED;
-  g_clear_pointer (&session->auth, imap_auth_free);
+  login_forget_secrets (session);
   login_with_capabilities (session);
 }
 
@@ -290,14 +297,14 @@ is_temporary (ImapCodeType code)
 static const char *
 login_password (const ImapSession *session)
 {
-  return session->password != NULL ? session->password : session->server->password;
+  return password_text (session->password != NULL ? session->password : session->server->password);
 }
 
 static void
 login_take_password (ImapSession *session, const char *secret)
 {
-  imap_auth_wipe (session->password);
-  session->password = g_strdup (secret);
+  password_unref (session->password);
+  session->password = password_new (secret);
 }
 
 static void login_send_authenticate (ImapSession *session);
@@ -379,9 +386,9 @@ login_continue (ImapSession *session, Entry *entry, const char *challenge)
     return;
   }
   session_trace (session, 'C', "***");
-  session_put (session, answer, strlen (answer));
+  session_put_secret (session, answer, strlen (answer));
   session_put (session, "\r\n", 2);
-  imap_auth_wipe (answer);
+  secret_wipe (answer);
   session->plus = entry;
 }
 
@@ -500,7 +507,7 @@ login_add_initial (ImapSession *session, ImapCommand *command)
   initial = imap_auth_respond (session->auth, NULL, NULL);
   if (initial != NULL)
     imap_command_secret (command, *initial != '\0' ? initial : "=");
-  imap_auth_wipe (initial);
+  secret_wipe (initial);
 }
 
 static void

@@ -126,7 +126,7 @@ struct _ImapSession {
   ImapAuth *auth;
   AuthMechanism mechanism;
   PasswordCommand *password_command; /* runs */
-  char *password;                    /* from it */
+  Password *password;                /* from it, until the login is done */
   gboolean asked_again;              /* a token was refused */
   char *bye;                         /* came while the login was not answered yet */
 };
@@ -167,6 +167,8 @@ void session_send (ImapSession *session, Entry *entry);
 void session_write_all (ImapSession *session);
 #endif
 void session_put (ImapSession *session, const void *bytes, gsize length);
+/* What is wiped when it is written. */
+void session_put_secret (ImapSession *session, const void *bytes, gsize length);
 /* One line of --debug; nothing secret may come here. */
 void session_trace (ImapSession *session, char direction, const char *format, ...)
     G_GNUC_PRINTF (3, 4);
@@ -179,6 +181,8 @@ void login_continue (ImapSession *session, Entry *entry, const char *challenge);
 /* Before login_connect(): gets the password from its command, if there is one; FALSE: later. */
 gboolean login_has_password (ImapSession *session);
 void login_set_capabilities (ImapSession *session, const char *const *words, gsize n_words);
+/* They are not needed any more: the next login gets them from where they come from. */
+void login_forget_secrets (ImapSession *session);
 /* After a BYE: ends the session, TRUE. */
 gboolean login_broken_off (ImapSession *session);
 /* What came is no greeting: TRUE if the tunnel is tried again over pipes. */

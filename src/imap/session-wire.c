@@ -49,18 +49,28 @@ session_put (ImapSession *session, const void *bytes, gsize length)
   session_schedule (session);
 }
 
+void
+session_put_secret (ImapSession *session, const void *bytes, gsize length)
+{
+  output_add_secret (session->output, bytes, length);
+  session_mark_full (session);
+  session_schedule (session);
+}
+
 /* From next_piece on, up to the next literal that has to be asked for. */
 static void
 send_pieces (ImapSession *session, Entry *entry)
 {
   const gboolean literal_plus = imap_session_has (session, IMAP_CAP_LITERAL_PLUS);
   const gsize n = imap_command_n_pieces (entry->command);
+  void (*const put) (ImapSession *, const void *, gsize) =
+      imap_command_is_secret (entry->command) ? session_put_secret : session_put;
 
   do {
     g_autoptr (GBytes) piece =
         imap_command_piece (entry->command, entry->next_piece++, literal_plus);
 
-    session_put (session, g_bytes_get_data (piece, NULL), g_bytes_get_size (piece));
+    put (session, g_bytes_get_data (piece, NULL), g_bytes_get_size (piece));
     entry->bytes += g_bytes_get_size (piece);
     session->bytes_in_flight += g_bytes_get_size (piece);
   } while (entry->next_piece < n && literal_plus);

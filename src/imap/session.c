@@ -346,9 +346,8 @@ session_free (ImapSession *session)
   g_queue_clear_full (&session->late, entry_free_data);
   g_hash_table_unref (session->tags);
   g_clear_pointer (&session->parser, imap_parser_free);
-  g_clear_pointer (&session->auth, imap_auth_free);
   g_clear_pointer (&session->password_command, password_command_free);
-  g_clear_pointer (&session->password, imap_auth_wipe);
+  login_forget_secrets (session);
   g_string_free (session->auth_names, TRUE);
   g_string_free (session->capability_words, TRUE);
   g_clear_object (&session->certificate);
@@ -416,6 +415,7 @@ session_fail (ImapSession *session, GError *error)
                                      : g_error_new (G_IO_ERROR, G_IO_ERROR_CANCELLED,
                                                     "%s: the connection was closed", session->name);
   session_close_io (session);
+  login_forget_secrets (session);
   g_clear_pointer (&session->password_command, password_command_free);
   g_clear_pointer (&session->transport, transport_close);
   g_source_set_ready_time (session->timer, -1);

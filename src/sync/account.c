@@ -275,7 +275,8 @@ typedef struct {
   SyncNetwork network;
   gint64 until;
   Side side;
-  char *text; /* password, choice */
+  char *text; /* choice */
+  Password *password;
   guint64 id;
   Tag *tag;
 } Command;
@@ -285,9 +286,8 @@ command_free (gpointer data)
 {
   Command *command = data;
 
-  if (command->text != NULL)
-    explicit_bzero (command->text, strlen (command->text));
   g_free (command->text);
+  password_unref (command->password);
   g_strfreev (command->mailboxes);
   g_free (command->tag);
   g_free (command);
@@ -340,7 +340,7 @@ execute (gpointer data)
     sync_live_sleep (live, command->flag);
     break;
   case COMMAND_PASSWORD:
-    sync_live_set_password (live, command->side, command->text, command->flag);
+    sync_live_set_password (live, command->side, command->password, command->flag);
     break;
   case COMMAND_CONFLICTS:
     list_conflicts (command);
@@ -498,12 +498,12 @@ sync_account_sleep (SyncAccount *account, gboolean sleeping)
 }
 
 void
-sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked)
+sync_account_set_password (SyncAccount *account, Side side, Password *password, gboolean locked)
 {
   Command *command = command_new (account, COMMAND_PASSWORD);
 
   command->side = side;
-  command->text = g_strdup (password);
+  command->password = password_ref (password);
   command->flag = locked;
   send (command);
 }

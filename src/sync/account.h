@@ -179,10 +179,9 @@ void sync_account_network (SyncAccount *account, SyncNetwork network);
 /* The machine is about to sleep (TRUE), or woke up (FALSE). */
 void sync_account_sleep (SyncAccount *account, gboolean sleeping);
 
-/* The answer to password_wanted(); @password is copied and wiped. NULL: @locked says why there is
- * none. */
+/* The answer to password_wanted(). NULL: @locked says why there is none. */
 void
-sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked);
+sync_account_set_password (SyncAccount *account, Side side, Password *password, gboolean locked);
 
 typedef void (*SyncConflictsDone) (SyncAccount *account, const SyncConflictRecord *conflicts,
                                    gsize n, const GError *error, gpointer data);

@@ -738,7 +738,7 @@ sync_live_sleep (SyncLive *live, gboolean sleeping)
 }
 
 void
-sync_live_set_password (SyncLive *live, Side side, const char *password, gboolean locked)
+sync_live_set_password (SyncLive *live, Side side, Password *password, gboolean locked)
 {
   ServerSettings *server = live->config->server[side];
 
@@ -746,10 +746,8 @@ sync_live_set_password (SyncLive *live, Side side, const char *password, gboolea
   live->keyring_locked |= locked;
   if (password == NULL)
     return;
-  if (server->password != NULL)
-    explicit_bzero (server->password, strlen (server->password));
-  g_free (server->password);
-  server->password = g_strdup (password);
+  password_unref (server->password);
+  server->password = password_ref (password);
   /* It came unasked for: somebody unlocked the keyring or stored another one. */
   if (live->status == SYNC_STATUS_KEYRING_LOCKED || live->status == SYNC_STATUS_AUTH_FAILED)
     live->gate.kicked = TRUE;

@@ -45,7 +45,7 @@ void sync_live_pause (SyncLive *live, gint64 until);
 void sync_live_resume (SyncLive *live);
 void sync_live_network (SyncLive *live, SyncNetwork network);
 void sync_live_sleep (SyncLive *live, gboolean sleeping);
-void sync_live_set_password (SyncLive *live, Side side, const char *password, gboolean locked);
+void sync_live_set_password (SyncLive *live, Side side, Password *password, gboolean locked);
 /* (element-type SyncConflictRecord) (transfer full); strings belong to the array's records. */
 GPtrArray *sync_live_conflicts (SyncLive *live, GError **error);
 gboolean sync_live_resolve (SyncLive *live, guint64 id, const char *choice, GError **error);

@@ -349,10 +349,10 @@ sync_account_sleep (SyncAccount *account, gboolean sleeping)
 }
 
 void
-sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked)
+sync_account_set_password (SyncAccount *account, Side side, Password *password, gboolean locked)
 {
-  say (account, "password of %s: %s%s", side_name (side), password != NULL ? password : "none",
-       locked ? ", locked" : "");
+  say (account, "password of %s: %s%s", side_name (side),
+       password != NULL ? password_text (password) : "none", locked ? ", locked" : "");
   tell (account, password != NULL ? SYNC_STATUS_WATCHING
                  : locked         ? SYNC_STATUS_KEYRING_LOCKED
                                   : SYNC_STATUS_AUTH_FAILED);

@@ -5,7 +5,7 @@ import itertools
 import signal
 import time
 
-from harness import compare
+from harness import compare, memory
 from harness.seed import simple
 from harness.service import ROOT, account_path
 from harness.stores import Server
@@ -174,16 +174,19 @@ class RealKeyring(RealCase):
         self.peer.wait_for(WORK, "Status", "watching", 30)
 
     def test_a_wrong_password_is_tried_once(self):
-        "a refused login is not repeated until the keyring has another password"
-        self.store("wrong")
-        self.start(self.home)
+        "a refused login is not repeated until the keyring has another password, which is in one place until then"
+        wrong = "Winter-unter-Wurzeln-72"
+        self.store(wrong)
+        running = self.start(self.home, plain=True)
         self.peer.wait_for(WORK, "Status", "auth-failed", 30)
+        memory.assert_secret(self, running.pid, wrong, 1)
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "auth")
         tried = self.servers[1].log().count("auth failed")
         self.peer.spin(4)
         self.assertEqual(self.servers[1].log().count("auth failed"), tried)
         self.store("pass")
         self.peer.wait_for(WORK, "Status", "watching", 30)
+        memory.assert_secret(self, running.pid, wrong, 0)
 
     def test_no_password(self):
         "without one stored no login is tried; storing it is enough"

@@ -14,7 +14,7 @@ check_server (const ServerSettings *server)
   g_assert_true (!server_type_is_network (server->type) == (server->port == 0));
   g_assert_cmpuint (server->auth->len, >, 0);
   g_assert_cmpuint (server->timeout, >, 0);
-  g_assert_true (server->password == NULL || *server->password != '\0');
+  g_assert_true (server->password == NULL || *password_text (server->password) != '\0');
   for (guint i = 0; i < server->fingerprints->len; i++) {
     const Fingerprint *pin = &g_array_index (server->fingerprints, Fingerprint, i);
     g_assert_cmpuint (g_bytes_get_size (pin->digest), ==,

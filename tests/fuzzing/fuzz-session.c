@@ -141,7 +141,7 @@ settings_of (guint8 choice, ScriptOptions *options)
     server->command = g_strdup ("tunnel");
   }
   server->username = g_strdup ("user");
-  server->password = g_strdup ("secret");
+  server->password = password_new ("secret");
   return server;
 }
 

@@ -213,9 +213,9 @@ class BusCase(unittest.TestCase):
         env = {**os.environ, **self.environment(), "LC_ALL": "C.UTF-8"}
         return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=timeout, env=env)
 
-    def start(self, home, *arguments, wait=True, env=None, prefix=()):
+    def start(self, home, *arguments, wait=True, env=None, prefix=(), plain=False):
         """The program on the bus, stopped at the end of the test."""
-        running = home.start(*arguments, env={**self.environment(), **(env or {})}, prefix=prefix,
+        running = home.start(*arguments, env={**self.environment(), **(env or {})}, prefix=prefix, plain=plain,
                              program=fake_engine(self.plain) if self.fake else None)  # fmt: skip
         self.addCleanup(self.stop, running)
         if wait:

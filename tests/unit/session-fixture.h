@@ -345,7 +345,7 @@ fixture_init (Fixture *fixture)
   fixture->server->type = SERVER_IMAP;
   fixture->server->starttls = FALSE;
   fixture->server->username = g_strdup ("user");
-  fixture->server->password = g_strdup ("secret");
+  fixture->server->password = password_new ("secret");
   fixture->server->timeout = 20;
   g_free (fixture->server->host);
   fixture->server->host = g_strdup ("127.0.0.1");

@@ -243,7 +243,7 @@ describe (const ServerSettings *server)
   for (guint i = 0; i < server->auth->len; i++)
     g_string_append_c (text, "PLBbAaEOX"[g_array_index (server->auth, AuthMechanism, i)]);
   g_string_append_printf (text, " user=%s password=%s ciphers=%s pins=", server->username,
-                          server->password, server->cipher_list);
+                          password_text (server->password), server->cipher_list);
   for (guint i = 0; i < server->fingerprints->len; i++) {
     const Fingerprint *pin = &g_array_index (server->fingerprints, Fingerprint, i);
     gsize length;
@@ -679,7 +679,7 @@ test_example_shows_every_option_and_is_right (void)
 
   g_assert_true (g_file_get_contents (EXAMPLE_PATH, &text, NULL, NULL));
   config = parse (text);
-  g_assert_cmpstr (config->server[SIDE_REMOTE]->password, ==,
+  g_assert_cmpstr (password_text (config->server[SIDE_REMOTE]->password), ==,
                    "my secret, with spaces and # as they are");
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *set = g_strconcat ("\n", names[i], "=", NULL);

@@ -106,13 +106,13 @@ test_server_copy_outlives_the_original (void)
     g_autoptr (ServerSettings) server = server_settings_new (SIDE_LOCAL);
 
     server->username = g_strdup ("alice");
-    server->password = g_strdup ("secret");
+    server->password = password_new ("secret");
     g_array_append_val (server->fingerprints, fingerprint);
     copy = server_settings_copy (server);
   }
   g_assert_cmpstr (copy->host, ==, "localhost");
   g_assert_cmpstr (copy->username, ==, "alice");
-  g_assert_cmpstr (copy->password, ==, "secret");
+  g_assert_cmpstr (password_text (copy->password), ==, "secret");
   g_assert_cmpint (copy->auth->len, ==, 6);
   g_assert_cmpint (copy->fingerprints->len, ==, 1);
   copied = &g_array_index (copy->fingerprints, Fingerprint, 0);

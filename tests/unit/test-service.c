@@ -188,7 +188,7 @@ sync_account_sleep (SyncAccount *account, gboolean sleeping)
 }
 
 void
-sync_account_set_password (SyncAccount *account, Side side, const char *password, gboolean locked)
+sync_account_set_password (SyncAccount *account, Side side, Password *password, gboolean locked)
 {
 }
 

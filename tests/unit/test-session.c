@@ -236,7 +236,7 @@ test_no_credentials_where_none_may_be (void)
                 IMAPSYNC_ERROR_AUTH, "CRAM-MD5 XOAUTH2");
 
   fixture_init (&fixture);
-  g_clear_pointer (&fixture.server->password, g_free);
+  g_clear_pointer (&fixture.server->password, password_unref);
   fixture_start (&fixture, "S: * OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\nEOF");
   fixture_run_error (&fixture, IMAPSYNC_ERROR_CONFIG, "no password is configured in [remote]");
   fixture_clear (&fixture);
