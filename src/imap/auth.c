@@ -45,6 +45,7 @@ struct _ImapAuth {
   guint16 port;
   guint step;
   gboolean proven;
+  GPtrArray *said; /* the answers that hold the password */
 
   Gsasl *library;
   Gsasl_session *scram;
@@ -362,6 +363,12 @@ check_credentials (AuthMechanism mechanism, const AuthCredentials *credentials, 
   return FALSE;
 }
 
+static void
+wipe_answer (gpointer answer)
+{
+  secret_wipe (answer);
+}
+
 ImapAuth *
 imap_auth_new (AuthMechanism mechanism, const AuthCredentials *credentials, GError **error)
 {
@@ -372,6 +379,7 @@ imap_auth_new (AuthMechanism mechanism, const AuthCredentials *credentials, GErr
   auth->password = password_new (credentials->password != NULL ? credentials->password : "");
   auth->host = g_strdup (credentials->host);
   auth->port = credentials->port;
+  auth->said = g_ptr_array_new_with_free_func (wipe_answer);
   auth->proven = !mechanisms[mechanism].is_scram;
   if (!check_credentials (mechanism, credentials, error))
     return NULL;
@@ -389,6 +397,7 @@ imap_auth_free (ImapAuth *auth)
   scram_end (auth);
   g_free (auth->username);
   g_free (auth->host);
+  g_ptr_array_unref (auth->said);
   password_unref (auth->password);
   g_free (auth);
 }
@@ -397,6 +406,35 @@ gboolean
 imap_auth_is_client_first (const ImapAuth *auth)
 {
   return mechanisms[auth->mechanism].client_first;
+}
+
+/* Some cut what they repeat, so the beginning of it is enough. */
+static gboolean
+begins_in (const char *text, const char *secret)
+{
+  char beginning[13];
+  gboolean found;
+
+  g_strlcpy (beginning, secret, sizeof beginning);
+  found = *beginning != '\0' && strstr (text, beginning) != NULL;
+  explicit_bzero (beginning, sizeof beginning);
+  return found;
+}
+
+gboolean
+imap_auth_is_repeated (const ImapAuth *auth, const char *text)
+{
+  gboolean found = begins_in (text, password_text (auth->password));
+
+  for (guint i = 0; i < auth->said->len; i++)
+    found = found || begins_in (text, g_ptr_array_index (auth->said, i));
+  return found;
+}
+
+gboolean
+imap_auth_hides_challenges (const ImapAuth *auth)
+{
+  return mechanisms[auth->mechanism].is_scram;
 }
 
 gboolean
@@ -424,5 +462,7 @@ imap_auth_respond (ImapAuth *auth, const char *challenge, GError **error)
     g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
                  "the server asks for more than %s has to say",
                  auth_mechanism_name (auth->mechanism));
+  else if (auth_mechanism_shows_secret (auth->mechanism))
+    g_ptr_array_add (auth->said, g_strdup (answer));
   return answer;
 }

@@ -44,6 +44,13 @@ gboolean imap_auth_is_client_first (const ImapAuth *auth);
  * when the server asks for more than there is to say, or is found to be another one. */
 char *imap_auth_respond (ImapAuth *auth, const char *challenge, GError **error);
 
+/* A log must not show @text, a line of the server's: it repeats the password or what was answered.
+ */
+gboolean imap_auth_is_repeated (const ImapAuth *auth, const char *text);
+
+/* Nor the challenges: with them, passwords could be tried at leisure. */
+gboolean imap_auth_hides_challenges (const ImapAuth *auth);
+
 /* Where the mechanism makes the server prove that it knows the password: whether it did. A server
  * that says OK before that is not to be believed. */
 gboolean imap_auth_is_proven (const ImapAuth *auth);

@@ -89,6 +89,7 @@ login_forget (ImapSession *session)
   session->qresync_enabled = FALSE;
   session->auth_offered = 0;
   g_string_truncate (session->auth_names, 0);
+  g_string_truncate (session->capability_words, 0);
 }
 
 static Entry *
@@ -101,11 +102,20 @@ login_send (ImapSession *session, ImapCommand *command, LoginStep step)
   return entry;
 }
 
+const char *
+login_shown (const ImapSession *session, const char *text)
+{
+  return session->auth != NULL && imap_auth_is_repeated (session->auth, text) ? NULL : text;
+}
+
 /* "[CODE] text", as the server put it. (transfer full) */
 static char *
-servers_words (const ImapResponse *response)
+servers_words (const ImapSession *session, const ImapResponse *response)
 {
-  const char *text = response->text != NULL ? response->text : "";
+  const char *text = login_shown (session, response->text != NULL ? response->text : "");
+
+  if (text == NULL)
+    text = "(words that repeat the password)";
 
   if (response->code.name == NULL)
     return g_strdup_printf ("%.*s", MAX_FOREIGN_TEXT, text);
@@ -120,7 +130,7 @@ login_expect_ok (ImapSession *session, const ImapResponse *tagged, const char *w
 
   if (tagged->type == IMAP_RESPONSE_OK)
     return TRUE;
-  words = servers_words (tagged);
+  words = servers_words (session, tagged);
   session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL, "the server refused %s: %s", what, words);
   return FALSE;
 }
@@ -363,7 +373,7 @@ on_authenticate (ImapSession *session, const ImapResponse *tagged)
   }
   if (!is_temporary (tagged->code.type) && login_asks_again (session))
     return;
-  words = servers_words (tagged);
+  words = servers_words (session, tagged);
   session_fail_printf (
       session, is_temporary (tagged->code.type) ? IMAPSYNC_ERROR_REFUSED : IMAPSYNC_ERROR_AUTH,
       "the server refused the login: %s", words);
@@ -602,7 +612,7 @@ on_upgraded (Transport *transport, const GError *error, gpointer data)
 static void
 on_starttls (ImapSession *session, const ImapResponse *tagged)
 {
-  g_autofree char *words = servers_words (tagged);
+  g_autofree char *words = servers_words (session, tagged);
 
   if (tagged->type != IMAP_RESPONSE_OK) {
     session_fail_printf (session, IMAPSYNC_ERROR_CAPABILITY, "the server refused STARTTLS: %s",
@@ -662,7 +672,7 @@ on_greeting (ImapSession *session, const ImapResponse *response)
       login_with_capabilities (session);
     break;
   case IMAP_RESPONSE_BYE:
-    words = servers_words (response);
+    words = servers_words (session, response);
     session_fail_printf (session, IMAPSYNC_ERROR_REFUSED, "the server refused the connection: %s",
                          words);
     break;
@@ -697,12 +707,12 @@ login_untagged (ImapSession *session, const ImapResponse *response)
   case IMAP_RESPONSE_BYE:
     /* A NO may follow, which would say that the password is wrong. */
     g_free (session->bye);
-    session->bye = servers_words (response);
+    session->bye = servers_words (session, response);
     if (session->auth == NULL)
       login_broken_off (session);
     break;
   case IMAP_RESPONSE_BAD:
-    words = servers_words (response);
+    words = servers_words (session, response);
     session_fail_printf (session, IMAPSYNC_ERROR_PROTOCOL,
                          "the server did not understand the login: %s", words);
     break;

@@ -181,6 +181,8 @@ void login_continue (ImapSession *session, Entry *entry, const char *challenge);
 /* Before login_connect(): gets the password from its command, if there is one; FALSE: later. */
 gboolean login_has_password (ImapSession *session);
 void login_set_capabilities (ImapSession *session, const char *const *words, gsize n_words);
+/* What to show of @text, which the server said: NULL for what no log may have. */
+const char *login_shown (const ImapSession *session, const char *text);
 /* They are not needed any more: the next login gets them from where they come from. */
 void login_forget_secrets (ImapSession *session);
 /* After a BYE: ends the session, TRUE. */

@@ -412,13 +412,39 @@ on_tagged (ImapSession *session, const ImapResponse *response)
 }
 
 static void
+trace_response (ImapSession *session, const ImapResponse *response)
+{
+  const char *line = imap_parser_line (session->parser);
+
+  if (session->auth != NULL && response->tag == NULL &&
+      response->type == IMAP_RESPONSE_CONTINUATION && imap_auth_hides_challenges (session->auth))
+    line = "+ ***";
+  else if (login_shown (session, line) == NULL)
+    line = "***";
+  session_trace (session, 'S', "%s", line);
+}
+
+/* RFC 9051, section 7.1: to be shown to the user. Not what comes where TLS is still to begin, from
+ * whoever sits in between. */
+static void
+show_alert (ImapSession *session, const ImapResponse *response)
+{
+  const ServerSettings *server = session->server;
+
+  if (server->type == SERVER_IMAP && server->starttls &&
+      !transport_is_encrypted (session->transport))
+    return;
+  if (response->text != NULL && login_shown (session, response->text) != NULL)
+    g_warning ("%s: the server says: %.*s", session->name, MAX_FOREIGN_TEXT, response->text);
+}
+
+static void
 on_response (ImapSession *session, const ImapResponse *response)
 {
   if (session_is_traced ())
-    session_trace (session, 'S', "%s", imap_parser_line (session->parser));
-  /* RFC 9051, section 7.1: to be shown to the user. */
+    trace_response (session, response);
   if (response->code.type == IMAP_CODE_ALERT && response->type != IMAP_RESPONSE_BAD)
-    g_warning ("%s: the server says: %.*s", session->name, MAX_FOREIGN_TEXT, response->text);
+    show_alert (session, response);
   if (response->tag != NULL)
     on_tagged (session, response);
   else if (response->type == IMAP_RESPONSE_CONTINUATION)

@@ -433,7 +433,10 @@ session_fail_printf (ImapSession *session, ImapsyncError code, const char *forma
   text = g_strdup_vprintf (format, args);
   va_end (args);
   /* A server's words may have been cut in the middle of a character. */
-  valid = g_utf8_make_valid (text, -1);
+  valid = g_utf8_make_valid (login_shown (session, text) != NULL
+                                 ? text
+                                 : "what the server says is not shown, as it repeats the password",
+                             -1);
   session_fail (session, g_error_new (IMAPSYNC_ERROR, code, "%s: %s", session->name, valid));
 }
 

@@ -16,17 +16,18 @@ def _fields(message):
 
 
 class Scram:
-    """@says: the messages of the client, as it sent them; @proved: its proof was right. With
+    """@says: the messages of the client, as it sent them; @said: ours; @proved: its proof was right. With
     @binding(connection) the client has to be bound to what that returns."""
 
     def __init__(self, password, algorithm="sha256", iterations=4096, binding=None):
         self.password, self.algorithm, self.iterations, self.binding = password, algorithm, iterations, binding
-        self.says, self.proved = [], False
+        self.says, self.said, self.proved = [], [], False
 
     def _hmac(self, key, text):
         return hmac.new(key, text, self.algorithm).digest()
 
     def _ask(self, connection, text):
+        self.said.append(text)
         connection.send("+ " + base64.b64encode(text.encode()).decode())
         self.says.append(_decode(connection.read_line()))
         return self.says[-1]

@@ -2,6 +2,7 @@
 """Where passwords are, and where they are not: in the memory of the program while it runs, in what it
 starts, on disk and in the log."""
 
+import base64
 import os
 import re
 import subprocess
@@ -12,9 +13,10 @@ from harness import memory, place
 from harness.imapsync import Account, binary
 from harness.local_store import as_user
 from harness.scram import Scram
-from harness.scripted import CAPABILITIES, SILENCE, Scripted
+from harness.scripted import CAPABILITIES, CLOSE, SILENCE, Scripted
 from harness.tls import Authority
 
+NO_CONNECTION = 3
 WAIT = [("NOTIFY", SILENCE)]  # the state in which it stays: logged in, and following
 
 
@@ -71,10 +73,8 @@ class SecretCase(unittest.TestCase):
         running = self.start(server, *arguments, **options)
         self.wait_for(running, server, "NOTIFY")
         self.assertMemory(running.pid, times)
-        running.kill(15)
-        result = running.wait(20)
-        self.assertNotIn(self.secret, result.err)
-        return result
+        running.kill()
+        self.assertNotIn(self.secret, running.wait(20).err)
 
 
 class Memory(SecretCase):
@@ -123,8 +123,6 @@ class Memory(SecretCase):
         self.wait_for(running, server, "AUTHENTICATE")
         place.wait_until(lambda: "refused the login" in running.err, 20, "the refusal")
         self.assertMemory(running.pid, 1)
-        running.kill(15)
-        running.wait(20)
 
     def test_of_standard_input(self):
         "what was typed is in one place while the server is looked at"
@@ -148,3 +146,87 @@ class Memory(SecretCase):
         except TimeoutError:
             process.kill()
             self.fail(f"no LIST: {server.commands}\n{process.stdout.read().decode()}")
+
+
+class Log(SecretCase):
+    """No level of the log has the password, nor what would let somebody find it."""
+
+    cost = 6
+
+    def once(self, server, **changes):
+        running = self.start(server, "--oneshot", "--debug", env={"G_MESSAGES_DEBUG": "all"}, **changes)
+        result = running.wait(60)
+        self.assertTrue([c for c in server.commands if c.startswith("AUTHENTICATE")], f"no login was tried\n{result}")
+        for form in memory.forms(self.secret):
+            self.assertNotIn(form.decode("latin-1"), result.err)
+        return result
+
+    def test_of_a_server_that_repeats_it(self):
+        "a server that says the password, or what it was sent, is not quoted"
+        coded = base64.b64encode(f"\0user\0{self.secret}".encode()).decode()
+        for answer in (f"{{tag}} NO [AUTHENTICATIONFAILED] {self.secret} is wrong", f"{{tag}} BAD unknown: PLAIN {coded}",
+                       f"{{tag}} NO unknown: PLAIN {coded[:30]}...", f"* OK [ALERT] {self.secret}\n{{tag}} NO no",
+                       f"* BYE {self.secret}", f"AUTHENTICATE PLAIN {coded}", f"{coded} OK in", f"+ {coded}",
+                       f"* {self.secret}", f"* NO [{coded}] no\n{{tag}} NO [{coded}] no"):  # fmt: skip
+            with self.subTest(answer):
+                result = self.once(self.over_tls(("AUTHENTICATE", [answer, CLOSE])))
+                self.assertEqual(result.status, NO_CONNECTION, result)
+        server = self.over_tls(("AUTHENTICATE", f"{{tag}} NO [AUTHENTICATIONFAILED] {self.secret} is wrong"))
+        self.assertIn("refused the login: [AUTHENTICATIONFAILED] (words", self.once(server).err)
+
+    def test_of_scram(self):
+        "neither challenges nor proofs of SCRAM are shown, with which passwords could be tried"
+        scram = Scram(self.secret)
+        result = self.once(self.over_tls(("AUTHENTICATE", scram), auth="SCRAM-SHA-256"))
+        self.assertTrue(scram.proved, result)
+        for text in (*scram.says, *scram.said):
+            coded = base64.b64encode(text.encode()).decode()
+            self.assertTrue(not coded or coded not in result.err, f"{text!r} is in the log\n{result}")
+        self.assertIn("remote S: + ***", result.err)
+
+    def test_an_alert_in_the_clear(self):
+        "what is said before STARTTLS is not shown as the server's"
+        server = self.server(certificate=self.certificate, greeting="* OK [ALERT] call 0900 to go on")
+        result = self.start(server, "--oneshot").wait(60)
+        self.assertTrue([c for c in server.commands if c.startswith("AUTHENTICATE")], f"no login was tried\n{result}")
+        self.assertNotIn("0900", result.err)
+
+
+class Children(SecretCase):
+    """What it starts knows nothing of passwords."""
+
+    cost = 2
+
+    def test_tunnel_and_command(self):
+        "environment and arguments of a tunnel, of a password-command and of the program itself"
+        files = [self.folder / name for name in ("tunnel", "command")]
+        dump = "cat /proc/self/environ /proc/self/cmdline /proc/$PPID/environ /proc/$PPID/cmdline >{}"
+        server = self.over_tls()
+        commanded = self.over_tls()
+        tunnel = {"type": "tunnel", "command": f"{dump.format(files[0])}; exit 7", "username": "user",
+                  "password": self.secret}  # fmt: skip
+        running = self.start(server, "--oneshot", local=tunnel)
+        self.assertEqual(running.wait(60).status, NO_CONNECTION)
+        word = self.folder / "word"
+        word.write_text(self.secret)
+        running = self.start(commanded, "--oneshot", password=None,
+                             **{"password-command": f"{dump.format(files[1])}; cat {word}"})  # fmt: skip
+        running.wait(60)
+        self.assertEqual(len(commanded.logins()), 1)
+        for file in files:
+            content = file.read_bytes()
+            self.assertIn(b"HOME=", content)
+            self.assertIn(b"imapsync", content)
+            for form in memory.forms(self.secret):
+                self.assertNotIn(form, content)
+
+    def test_nothing_is_kept_on_disk(self):
+        "after a run nothing that it has written holds the password"
+        server = self.over_tls()
+        running = self.start(server, "--oneshot")
+        running.wait(60)
+        self.assertEqual(len(server.logins()), 1)
+        files = [p for p in self.account.dir.rglob("*") if p.is_file() and p != self.account.config]
+        self.assertIn(self.account.database, files)
+        for form in memory.forms(self.secret):
+            self.assertEqual([p for p in files if form in p.read_bytes()], [])
