@@ -6,21 +6,28 @@
 #include <string.h>
 
 #define MAX_DESCRIPTION 120
+#define OVERSLEPT_US    (200 * G_TIME_SPAN_MILLISECOND)
+
+/* A source that runs when its ready time says so, and is put to sleep by running. */
+typedef struct {
+  GSource source;
+  gint64 late; /* microseconds: how long after its time it runs */
+} ReadySource;
 
 static gboolean
 ready_dispatch (GSource *source, GSourceFunc callback, gpointer data)
 {
+  ((ReadySource *)source)->late = g_get_monotonic_time () - g_source_get_ready_time (source);
   g_source_set_ready_time (source, -1);
   return callback (data);
 }
 
 static GSourceFuncs ready_funcs = {.dispatch = ready_dispatch};
 
-/* A source that runs when its ready time says so, and is put to sleep by running. */
 static GSource *
 ready_source_new (GMainContext *context, GSourceFunc callback, gpointer data)
 {
-  GSource *source = g_source_new (&ready_funcs, sizeof (GSource));
+  GSource *source = g_source_new (&ready_funcs, sizeof (ReadySource));
 
   g_source_set_callback (source, callback, data, NULL);
   g_source_attach (source, context);
@@ -268,12 +275,24 @@ session_check_silence (ImapSession *session)
                        session->server->timeout);
 }
 
+/* It is us who did not run: a machine that stood still, a disk that took its time. What the server
+ * said may be waiting to be read, or it stood still too. */
+static gboolean
+session_overslept (ImapSession *session)
+{
+  if (((ReadySource *)session->timer)->late < OVERSLEPT_US)
+    return FALSE;
+  session->last_activity = g_get_monotonic_time ();
+  g_source_set_ready_time (session->timer, session->last_activity + session_timeout (session));
+  return TRUE;
+}
+
 static gboolean
 on_timer (gpointer data)
 {
   ImapSession *session = data;
 
-  if (session->ending)
+  if (session->ending || session_overslept (session))
     return G_SOURCE_CONTINUE;
   if (session->write_error != NULL)
     session_fail (session, g_steal_pointer (&session->write_error));

@@ -540,6 +540,30 @@ test_silence_is_right_while_idle (void)
   fixture_clear (&fixture);
 }
 
+/* The program did not run for longer than the timeout: the answer is there when it looks. */
+static void
+test_standing_still_is_no_silence (void)
+{
+  Fixture fixture;
+  Reply noop = {0};
+  guint64 before;
+
+  fixture_init (&fixture);
+  fixture.server->timeout = 1;
+  fixture_start (&fixture, PREAUTH "C: a2 NOOP\nS: a2 OK done\nEOF");
+  fixture_run_ready (&fixture);
+  before = imap_session_bytes_written (fixture.session);
+  imap_session_queue (fixture.session, imap_command_new ("NOOP"), on_reply, &noop,
+                      on_reply_destroyed);
+  while (imap_session_bytes_written (fixture.session) == before)
+    g_main_context_iteration (NULL, TRUE);
+  g_usleep (1500 * 1000);
+  run_until (noop.calls > 0);
+  g_assert_no_error (noop.error);
+  reply_clear (&noop);
+  fixture_clear (&fixture);
+}
+
 /* What the kernel took long ago still goes out, while the server has nothing to say. */
 static void
 test_a_slow_line_is_no_silence (void)
@@ -752,6 +776,7 @@ main (int argc, char **argv)
   g_test_add_func ("/flow/close-calls-nothing-from-inside", test_close_calls_nothing_from_inside);
   g_test_add_func ("/flow/idle-ends-for-a-command", test_idle_ends_for_a_command);
   g_test_add_func ("/flow/silence-is-right-while-idle", test_silence_is_right_while_idle);
+  g_test_add_func ("/flow/standing-still-is-no-silence", test_standing_still_is_no_silence);
   g_test_add_func ("/flow/a-slow-line-is-no-silence", test_a_slow_line_is_no_silence);
   g_test_add_func ("/flow/login-has-deadlines", test_login_has_deadlines);
   g_test_add_func ("/flow/logout", test_logout);
