@@ -49,11 +49,14 @@ gboolean store_query_run (Store *store, StoreQuery *query, GError **error);
 #define STORE_INTS(...)                                                                            \
   (const gint64[]){__VA_ARGS__}, sizeof ((const gint64[]){__VA_ARGS__}) / sizeof (gint64)
 void store_bind_ints (StoreQuery *query, const gint64 *values, gsize n);
-/* @text is not copied: it has to live as long as the query is in use. NULL is NULL. */
+/* @text and @bytes are not copied: they have to live as long as the query is in use. NULL is NULL.
+ */
 void store_bind_text (StoreQuery *query, int parameter, const char *text);
+void store_bind_bytes (StoreQuery *query, int parameter, GBytes *bytes);
 /* 0 is NULL. */
 void store_bind_id (StoreQuery *query, int parameter, gint64 id);
 char *store_column_text (StoreQuery *query, int column);
+GBytes *store_column_bytes (StoreQuery *query, int column);
 
 /* A query that writes and has integers alone. */
 gboolean

@@ -13,6 +13,7 @@ store_intent_free (StoreIntent *intent)
   if (intent == NULL)
     return;
   g_free (intent->uids);
+  g_clear_pointer (&intent->descriptions, g_bytes_unref);
   g_free (intent->name);
   g_free (intent->new_name);
   g_free (intent);
@@ -24,7 +25,8 @@ store_intent_insert (Store *store, StoreIntent *intent, GError **error)
   g_autoptr (StoreQuery) query =
       store_query (store,
                    "INSERT INTO intent (kind, side, flags, uidvalidity, uidnext, mailbox, uids,"
-                   " name, new_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                   " name, new_name, descriptions)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                    error);
 
   if (query == NULL || !store_save_flags (store, intent->flags, error))
@@ -35,6 +37,7 @@ store_intent_insert (Store *store, StoreIntent *intent, GError **error)
   store_bind_text (query, 7, intent->uids);
   store_bind_text (query, 8, intent->name);
   store_bind_text (query, 9, intent->new_name);
+  store_bind_bytes (query, 10, intent->descriptions);
   if (!store_query_run (store, query, error))
     return FALSE;
   intent->id = sqlite3_last_insert_rowid (store->db);
@@ -74,6 +77,7 @@ read_intent (Store *store, StoreQuery *query, GPtrArray *intents, GError **error
   intent->uidnext = (guint32)sqlite3_column_int64 (query, 7);
   intent->name = store_column_text (query, 8);
   intent->new_name = store_column_text (query, 9);
+  intent->descriptions = store_column_bytes (query, 10);
   if (!store_column_flags (store, query, 5, &intent->flags, error))
     return FALSE;
   g_ptr_array_add (intents, g_steal_pointer (&intent));
@@ -88,7 +92,7 @@ store_intents (Store *store, gint64 mailbox, GError **error)
   g_autoptr (StoreQuery) query =
       store_query (store,
                    "SELECT id, kind, mailbox, side, uids, flags, uidvalidity, uidnext, name,"
-                   " new_name FROM intent WHERE mailbox IS ? ORDER BY id",
+                   " new_name, descriptions FROM intent WHERE mailbox IS ? ORDER BY id",
                    error);
   g_autoptr (GError) local_error = NULL;
 

@@ -87,7 +87,14 @@ migrate_to_2 (sqlite3 *db)
   return sqlite3_exec (db, version_2, NULL, NULL, NULL);
 }
 
-static const StoreMigration migrations[] = {migrate_to_1, migrate_to_2};
+/* Version 3: a copy whose original is gone is known by what the intent says of it. */
+static int
+migrate_to_3 (sqlite3 *db)
+{
+  return sqlite3_exec (db, "ALTER TABLE intent ADD COLUMN descriptions BLOB", NULL, NULL, NULL);
+}
+
+static const StoreMigration migrations[] = {migrate_to_1, migrate_to_2, migrate_to_3};
 
 gboolean
 store_schema_check (const char *file, guint32 application_id, gint32 version, GError **error)

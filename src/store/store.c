@@ -93,6 +93,15 @@ store_bind_text (StoreQuery *query, int parameter, const char *text)
 }
 
 void
+store_bind_bytes (StoreQuery *query, int parameter, GBytes *bytes)
+{
+  gsize length = 0;
+  const void *data = bytes != NULL ? g_bytes_get_data (bytes, &length) : NULL;
+
+  sqlite3_bind_blob64 (query, parameter, data, length, SQLITE_STATIC);
+}
+
+void
 store_bind_id (StoreQuery *query, int parameter, gint64 id)
 {
   if (id != 0)
@@ -105,6 +114,15 @@ char *
 store_column_text (StoreQuery *query, int column)
 {
   return g_strdup ((const char *)sqlite3_column_text (query, column));
+}
+
+GBytes *
+store_column_bytes (StoreQuery *query, int column)
+{
+  const void *data = sqlite3_column_blob (query, column);
+  int length = sqlite3_column_bytes (query, column);
+
+  return data != NULL ? g_bytes_new (data, (gsize)length) : NULL;
 }
 
 gboolean

@@ -121,9 +121,10 @@ typedef enum {
 typedef struct {
   gint64 id; /* 0: not stored yet */
   StoreIntentKind kind;
-  gint64 mailbox; /* 0 for the tree's */
-  Side side;      /* where the effect is */
-  char *uids;     /* "1:3,7", UidSet's text; NULL for the tree's */
+  gint64 mailbox;       /* 0 for the tree's */
+  Side side;            /* where the effect is */
+  char *uids;           /* "1:3,7", UidSet's text; NULL for the tree's */
+  GBytes *descriptions; /* of a copy's messages: what sync/landed.h makes of them; or NULL */
   FlagsId flags;
   guint32 uidvalidity; /* of side, when the intent was written */
   guint32 uidnext;     /* of side: what was appended lies at or above it */

@@ -3,6 +3,8 @@
 
 #include "sync/commit.h"
 
+#include "sync/landed.h"
+
 #define MAX_PENDING 1000                            /* records in one transaction */
 #define MAX_AGE     (200 * G_TIME_SPAN_MILLISECOND) /* how long a confirmation may wait for others */
 
@@ -142,30 +144,78 @@ typedef struct {
   Side side;
   FlagsId flags;
   UidSet *uids;
+  GByteArray *descriptions; /* of a copy's; or NULL */
+  gint64 date;              /* of the last description */
 } IntentGroup;
 
 static void
 intent_group_clear (gpointer data)
 {
-  uid_set_free (((IntentGroup *)data)->uids);
+  IntentGroup *group = data;
+
+  uid_set_free (group->uids);
+  g_clear_pointer (&group->descriptions, g_byte_array_unref);
+}
+
+static IntentGroup *
+intent_group (GArray *groups, StoreIntentKind kind, Side side, FlagsId flags)
+{
+  IntentGroup group = {.kind = kind, .side = side, .flags = flags};
+
+  for (guint i = groups->len; i > 0; i--) {
+    IntentGroup *known = &g_array_index (groups, IntentGroup, i - 1);
+
+    if (known->kind == kind && known->side == side && known->flags == flags)
+      return known;
+  }
+  group.uids = uid_set_new ();
+  g_array_append_val (groups, group);
+  return &g_array_index (groups, IntentGroup, groups->len - 1);
 }
 
 static void
 add_intent (GArray *groups, StoreIntentKind kind, Side side, FlagsId flags, guint32 uid)
 {
-  IntentGroup group = {kind, side, flags, NULL};
+  uid_set_add (intent_group (groups, kind, side, flags)->uids, uid);
+}
 
-  for (guint i = groups->len; i > 0; i--) {
-    IntentGroup *known = &g_array_index (groups, IntentGroup, i - 1);
+/* In ascending order of their UIDs, as the descriptions have to be. */
+static void
+add_copy (GArray *groups, Side origin, FlagsId flags, const SyncMessage *message)
+{
+  IntentGroup *group = intent_group (groups, STORE_INTENT_COPY, side_other (origin), flags);
 
-    if (known->kind == kind && known->side == side && known->flags == flags) {
-      uid_set_add (known->uids, uid);
-      return;
-    }
+  if (group->descriptions == NULL)
+    group->descriptions = g_byte_array_new ();
+  uid_set_add (group->uids, message->uid);
+  sync_landed_describe (group->descriptions, message, &group->date);
+}
+
+static const SyncMove *
+move_at (const SyncPlan *plan, Side origin, guint i)
+{
+  const GArray *moves = plan->move[origin];
+
+  return i < moves->len ? &g_array_index (moves, SyncMove, i) : NULL;
+}
+
+/* Two lists in ascending order become one. */
+static void
+add_copies (GArray *groups, const SyncPlan *plan, Side origin)
+{
+  const GArray *copies = plan->copy[origin];
+  const SyncMove *move = move_at (plan, origin, 0);
+  guint n = 0;
+
+  for (guint i = 0; i < copies->len; i++) {
+    const SyncMessage *copy = &g_array_index (copies, SyncMessage, i);
+
+    for (; move != NULL && move->message.uid < copy->uid; move = move_at (plan, origin, ++n))
+      add_copy (groups, origin, move->flags, &move->message);
+    add_copy (groups, origin, copy->flags, copy);
   }
-  group.uids = uid_set_new ();
-  uid_set_add (group.uids, uid);
-  g_array_append_val (groups, group);
+  for (; move != NULL; move = move_at (plan, origin, ++n))
+    add_copy (groups, origin, move->flags, &move->message);
 }
 
 static GArray *
@@ -178,16 +228,7 @@ group_intents (const SyncPlan *plan)
     for (guint i = 0; i < plan->expunge[side]->len; i++)
       add_intent (groups, STORE_INTENT_EXPUNGE, side, 0,
                   g_array_index (plan->expunge[side], StorePair, i).uid[side]);
-    for (guint i = 0; i < plan->copy[side]->len; i++) {
-      const SyncMessage *message = &g_array_index (plan->copy[side], SyncMessage, i);
-
-      add_intent (groups, STORE_INTENT_COPY, side_other (side), message->flags, message->uid);
-    }
-    for (guint i = 0; i < plan->move[side]->len; i++) {
-      const SyncMove *move = &g_array_index (plan->move[side], SyncMove, i);
-
-      add_intent (groups, STORE_INTENT_COPY, side_other (side), move->flags, move->message.uid);
-    }
+    add_copies (groups, plan, side);
     for (guint i = 0; i < plan->flags->len; i++) {
       const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
 
@@ -206,14 +247,19 @@ write_intents (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
   if (!store_intents_delete (engine->store, mailbox->saved->id, error))
     return FALSE;
   for (guint i = 0; i < groups->len; i++) {
-    const IntentGroup *group = &g_array_index (groups, IntentGroup, i);
+    IntentGroup *group = &g_array_index (groups, IntentGroup, i);
     const SyncDelta *delta = mailbox->side[group->side].delta;
     g_autofree char *uids = uid_set_to_string (group->uids);
+    g_autoptr (GBytes) descriptions =
+        group->descriptions != NULL
+            ? g_byte_array_free_to_bytes (g_steal_pointer (&group->descriptions))
+            : NULL;
     StoreIntent intent = {
         .kind = group->kind,
         .mailbox = mailbox->saved->id,
         .side = group->side,
         .uids = uids,
+        .descriptions = descriptions,
         .flags = group->flags,
         .uidvalidity = delta->uidvalidity,
         .uidnext = delta->uidnext,

@@ -3,6 +3,7 @@
 
 #include "sync/plan.h"
 
+#include "sync/landed.h"
 #include "sync/plan-flags.h"
 
 /* The state of one call. */
@@ -499,6 +500,68 @@ plan_matches (Planner *p)
   }
 }
 
+static GArray *
+unpaired_messages (Planner *p, Side side)
+{
+  const GArray *messages = p->in->delta[side]->messages;
+  GArray *unpaired = g_array_new (FALSE, TRUE, sizeof (SyncMessage));
+
+  for (guint i = 0; i < messages->len; i++) {
+    const SyncMessage *message = &g_array_index (messages, SyncMessage, i);
+
+    if (is_unpaired (p, side, message))
+      g_array_append_vals (unpaired, message, 1);
+  }
+  return unpaired;
+}
+
+/* Its pair is written down as if the other side had confirmed it in time, and so the deletion is
+ * mirrored like any other, also when that is cut off as well. */
+static void
+plan_landed_copy (Planner *p, Side origin, const SyncMatch *match)
+{
+  Side target = side_other (origin);
+  const SyncMessage *copy = sync_delta_find (p->in->delta[target], match->uid[target]);
+  StorePair pair = {0};
+
+  for (Side side = 0; side < N_SIDES; side++) {
+    pair.uid[side] = match->uid[side];
+    uid_set_add (p->paired[side], match->uid[side]);
+  }
+  sync_find_intent (p->in, STORE_INTENT_COPY, target, match->uid[origin], &pair.flags);
+  pair.guid[target] = copy->guid;
+  g_array_append_val (p->plan->pairs, pair);
+  plan_expunge (p, &pair, target);
+}
+
+/* Copies that arrived from @origin without our knowing, and whose originals were expunged since. */
+static void
+plan_landed (Planner *p, Side origin)
+{
+  g_autoptr (GArray) departed =
+      p->plan->reset ? NULL
+                     : sync_landed_departed (p->in, origin, p->paired[origin], p->held[origin]);
+  g_autoptr (GArray) candidates = NULL;
+  g_autoptr (GArray) rivals = NULL;
+  g_autoptr (GArray) matches = g_array_new (FALSE, FALSE, sizeof (SyncMatch));
+
+  if (departed == NULL)
+    return;
+  if (!p->in->asked_twice) {
+    p->plan->need_again = TRUE;
+    return;
+  }
+  candidates = unpaired_messages (p, side_other (origin));
+  rivals = unpaired_messages (p, origin);
+  sync_landed_match (departed, origin, candidates, rivals, matches);
+  if (matches->len > 0 && p->in->delta[origin]->exists == 0 && !p->in->confirmed[origin]) {
+    p->plan->need_confirm[origin] = TRUE;
+    return;
+  }
+  for (guint i = 0; i < matches->len; i++)
+    plan_landed_copy (p, origin, &g_array_index (matches, SyncMatch, i));
+}
+
 /* A message that an intent names may be on the other side already, or still be on its way. */
 static gboolean
 is_intended (Planner *p, Side origin, guint32 uid)
@@ -570,6 +633,8 @@ plan_changes (Planner *p)
     return;
   }
   plan_matches (p);
+  plan_landed (p, SIDE_LOCAL);
+  plan_landed (p, SIDE_REMOTE);
   plan_copies (p, SIDE_LOCAL);
   plan_copies (p, SIDE_REMOTE);
 }

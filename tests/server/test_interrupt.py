@@ -159,9 +159,11 @@ class KilledAtEachEffect(Scenario):
 
 
 class KilledWhileOthersWork(Scenario):
-    """What other clients do between the kill and the next run is a change like any other."""
+    """What other clients do between the kill and the next run is a change like any other, also to
+    messages whose copies may have arrived without our knowing."""
 
-    gone = {"m11", "m12"}
+    gone = {"m11", "m12", "new local 1", "new remote 1", "new local 2", "new remote 2"}
+    moved = {"new local 2", "new remote 2"}
     new = {"during local", "during remote"}
 
     def interfere(self):
@@ -174,8 +176,14 @@ class KilledWhileOthersWork(Scenario):
             remote.store([at[1]["m10"]], "+", "\\Draft")
             local.expunge([at[0]["m11"]])
             remote.expunge([at[1]["m12"]])
-            local.append("INBOX", simple("during local", flags=("\\Seen",)))
-            remote.append("INBOX", simple("during remote"))
+            local.expunge([at[0]["new local 1"]])
+            remote.expunge([at[1]["new remote 1"]])
+            local.store([at[0]["new local 0"]], "-", "\\Draft")
+            remote.store([at[1]["new remote 0"]], "+", "\\Answered")
+            local.move([at[0]["new local 2"]], "Box")
+            remote.move([at[1]["new remote 2"]], "Box")
+            local.append("INBOX", simple("during local", "longer", flags=("\\Seen",)))
+            remote.append("INBOX", simple("during remote", "longer"))
 
     def check_flags(self, before):
         """@before: {subject: [Record]} of a run that nobody disturbed."""
@@ -184,9 +192,12 @@ class KilledWhileOthersWork(Scenario):
         self.assertEqual({s: len(r) for s, r in records.items()},
                          {s: 1 for s in before.keys() - self.gone | self.new})  # fmt: skip
         flags = {s: r[0].flags for s, r in before.items()} | {
-            "m0": set(), "m4": set(), "m10": {"\\draft"}, "during local": {"\\seen"}, "during remote": set()}  # fmt: skip
+            "m0": set(), "m4": set(), "m10": {"\\draft"}, "during local": {"\\seen"}, "during remote": set(),
+            "new local 0": {"work"}, "new remote 0": {"\\answered"}}  # fmt: skip
         for subject, found in records.items():
             self.assertEqual(found[0].flags, flags[subject], f"flags of {subject!r}")
+        box = self.records(snapshot, "Box")
+        self.assertEqual({s: len(box.get(s, ())) for s in self.moved}, {s: 1 for s in self.moved})
 
     def test_changes_during_the_interruption(self):
         "flags set, mirrored and cleared by their owner, expunges and new mail between a kill and the next run: all hold"
@@ -197,6 +208,8 @@ class KilledWhileOthersWork(Scenario):
         def attempt(fork, n):
             killed = fork.kill_at(n)
             fork.interfere()
+            if n % 2:  # and once more
+                fork.kill_at(n % 50 + 1)
             fork.sync()
             try:
                 fork.check_flags(before)
@@ -306,6 +319,62 @@ class CutConnections(Proxied):
             self.assertIn(cut.status, (0, 3), cut)
             self.assertEqual(self.account.once().status, 0, cut)
             self.check(expected)
+
+
+class LandedCopies(StoreCase):
+    """The program dies before it hears that the server has the messages; meanwhile their owner goes on."""
+
+    def lands_unnoticed(self, origin, *messages):
+        """They are in INBOX of @origin, and after a run that was killed on the other side too."""
+        self.fill(origin, "INBOX", *messages)
+        killed = self.account.once(program=killable(), env={"IMAPSYNC_KILL_NAMED": "half a literal"})
+        self.assertEqual(killed.status, -9, killed)
+        self.fill(1 - origin, "INBOX", *messages)  # as if the network had kept what was sent
+
+    def uids(self, side):
+        return {s: r[0].uid for s, r in self.records(compare.snapshot(self.servers[side], self.user)).items()}
+
+    def owner_goes_on(self, origin):
+        owner, other, uid = self.select(origin), self.select(1 - origin), self.uids(origin)
+        owner.expunge([uid["expunged"], uid["changed"]])
+        owner.store([uid["stays"]], "+", "\\Flagged")
+        owner.store([uid["cleared"]], "-", "\\Seen")
+        owner.move([uid["moved"]], "Box")
+        other.store([self.uids(1 - origin)["changed"]], "+", "\\Answered")
+
+    def check_outcome(self, origin):
+        result = self.sync("--debug")
+        snapshot = self.assertIdentical()
+        self.assertEqual({s: [r.flags for r in found] for s, found in self.records(snapshot).items()},
+                         {"m0": [set()], "m1": [set()], "stays": [{"\\flagged"}], "cleared": [set()]})  # fmt: skip
+        self.assertEqual({s: [r.flags for r in found] for s, found in self.records(snapshot, "Box").items()},
+                         {"b": [set()], "moved": [{"work"}]})  # fmt: skip
+        other = ("remote", "local")[origin]
+        self.assertSays(result, f"expunged on the {other} server", "<expunged@")
+        self.assertNotIn((other, "APPEND"), result.commands(), "the moved one was sent again")
+        self.assertNoop()
+
+    def test_owner_goes_on_with_what_was_being_copied(self):
+        "expunged, moved, flagged by its owner after its copy had arrived unnoticed: the copy follows, both ways"
+        for origin in (0, 1):
+            with self.subTest(origin=("local", "remote")[origin]):
+                self.new_user()
+                self.fill(0, "Box", simple("b"))
+                self.fill(0, "INBOX", *(simple(f"m{i}") for i in range(2)))
+                self.sync()
+                self.lands_unnoticed(origin, simple("stays"), simple("expunged"), simple("cleared", flags=("\\Seen",)),
+                                     simple("moved", flags=("work",)), simple("changed"))  # fmt: skip
+                self.owner_goes_on(origin)
+                self.check_outcome(origin)
+
+    def test_emptied_after_an_interrupted_first_copy(self):
+        "the first copy of all is interrupted, the owner deletes everything: it stays deleted on both sides"
+        self.lands_unnoticed(0, *(simple(f"m{i}") for i in range(5)))
+        local = self.select(0)
+        local.expunge(local.uids())
+        self.sync()
+        self.assertEqual([len(s.mailboxes[("INBOX",)]) for s in self.snapshots()], [0, 0])
+        self.assertNoop()
 
 
 class LateAppend(StoreCase):

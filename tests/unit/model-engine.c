@@ -3,6 +3,8 @@
 
 #include "model-run.h"
 
+#include "sync/landed.h"
+
 #include <string.h>
 
 #define MAX_PASSES    5
@@ -56,7 +58,7 @@ drop_hold (Run *run, StoreHold *hold)
   run->m->db->writes++;
 }
 
-static void
+static StoreIntent *
 add_intent (Run *run, StoreIntentKind kind, Side side, guint32 uid, FlagsId flags)
 {
   StoreIntent *intent = g_new0 (StoreIntent, 1);
@@ -70,6 +72,19 @@ add_intent (Run *run, StoreIntentKind kind, Side side, guint32 uid, FlagsId flag
   intent->uidvalidity = run->delta[side]->uidvalidity;
   intent->uidnext = run->delta[side]->uidnext;
   g_ptr_array_add (run->m->db->intents, intent);
+  return intent;
+}
+
+static void
+add_copy_intent (Run *run, Side origin, const SyncMessage *message, FlagsId flags)
+{
+  StoreIntent *intent =
+      add_intent (run, STORE_INTENT_COPY, side_other (origin), message->uid, flags);
+  GByteArray *description = g_byte_array_new ();
+  gint64 date = 0;
+
+  sync_landed_describe (description, message, &date);
+  intent->descriptions = g_byte_array_free_to_bytes (description);
 }
 
 /* --- gather ---------------------------------------------------------------------------------- */
@@ -98,6 +113,8 @@ select_mailbox (Run *run, Side side, gboolean full)
         .uid = message->uid,
         .flags = model_flags (message->flags),
         .guid = server->guids ? message->guid : 0,
+        .described = TRUE,
+        .size = message->id + 1,
     };
 
     if (full || (known && message->modseq > base->highestmodseq) || message->uid >= base->uidnext ||
@@ -350,13 +367,11 @@ write_intents (Run *run)
       add_intent (run, STORE_INTENT_EXPUNGE, side,
                   g_array_index (plan->expunge[side], StorePair, i).uid[side], 0);
     for (guint i = 0; i < plan->copy[side]->len; i++)
-      add_intent (run, STORE_INTENT_COPY, side_other (side),
-                  g_array_index (plan->copy[side], SyncMessage, i).uid,
-                  g_array_index (plan->copy[side], SyncMessage, i).flags);
+      add_copy_intent (run, side, &g_array_index (plan->copy[side], SyncMessage, i),
+                       g_array_index (plan->copy[side], SyncMessage, i).flags);
     for (guint i = 0; i < plan->move[side]->len; i++)
-      add_intent (run, STORE_INTENT_COPY, side_other (side),
-                  g_array_index (plan->move[side], SyncMove, i).message.uid,
-                  g_array_index (plan->move[side], SyncMove, i).flags);
+      add_copy_intent (run, side, &g_array_index (plan->move[side], SyncMove, i).message,
+                       g_array_index (plan->move[side], SyncMove, i).flags);
     for (guint i = 0; i < plan->flags->len; i++) {
       const SyncFlagChange *change = &g_array_index (plan->flags, SyncFlagChange, i);
 
@@ -475,6 +490,8 @@ copy_intents (Run *run)
 
     *copy = *intent;
     copy->uids = g_strdup (intent->uids);
+    if (intent->descriptions != NULL)
+      g_bytes_ref (intent->descriptions);
     g_ptr_array_add (run->intents, copy);
   }
 }

@@ -3,6 +3,8 @@
 
 #include "plan-case.h"
 
+#include "sync/landed.h"
+
 #include <string.h>
 
 FlagsId
@@ -49,6 +51,7 @@ case_free (Case *c)
   g_array_unref (c->pairs);
   g_array_unref (c->matches);
   g_ptr_array_unref (c->intents);
+  g_clear_pointer (&c->descriptions, g_byte_array_unref);
   g_ptr_array_unref (c->holds);
   flag_table_free (c->flags);
   g_free (c);
@@ -105,6 +108,31 @@ intent (Case *c, StoreIntentKind kind, Side side, const char *uids, const char *
   i->uidvalidity = c->delta[side]->uidvalidity;
   i->uidnext = 500;
   g_ptr_array_add (c->intents, i);
+}
+
+void
+describe_intent (Case *c, guint32 uid, guint64 size, gint64 date)
+{
+  StoreIntent *i = g_ptr_array_index (c->intents, c->intents->len - 1);
+  SyncMessage m = {.uid = uid, .described = TRUE, .size = size, .internaldate = date};
+
+  if (c->descriptions == NULL)
+    c->descriptions = g_byte_array_new ();
+  sync_landed_describe (c->descriptions, &m, &c->described);
+  g_clear_pointer (&i->descriptions, g_bytes_unref);
+  i->descriptions = g_bytes_new (c->descriptions->data, c->descriptions->len);
+}
+
+void
+arrived (Case *c, Side side, guint32 uid, const char *flags, guint64 size, gint64 date)
+{
+  SyncMessage m = {.uid = uid,
+                   .flags = flags_of (c, flags),
+                   .described = TRUE,
+                   .size = size,
+                   .internaldate = date};
+
+  g_array_append_val (c->delta[side]->messages, m);
 }
 
 void

@@ -12,6 +12,8 @@ typedef struct {
   SyncDelta *delta[N_SIDES];
   GArray *pairs;
   GPtrArray *intents;
+  GByteArray *descriptions; /* of the last intent */
+  gint64 described;         /* the last one's date */
   GPtrArray *holds;
   GArray *matches;
   UidSet *restless[N_SIDES];
@@ -38,6 +40,10 @@ void gone (Case *c, Side side, guint32 uid);
 void full (Case *c, Side side, SyncTrust trust);
 void match (Case *c, guint32 local, guint32 remote);
 void intent (Case *c, StoreIntentKind kind, Side side, const char *uids, const char *flags);
+/* What the last intent says of @uid; in ascending order, each once. */
+void describe_intent (Case *c, guint32 uid, guint64 size, gint64 date);
+/* A message that was described. */
+void arrived (Case *c, Side side, guint32 uid, const char *flags, guint64 size, gint64 date);
 void hold (Case *c, Side side, guint32 uid, StoreHoldKind kind);
 
 /* Plans. */

@@ -704,6 +704,161 @@ test_copy_intent_of_a_gone_source_asks_nothing (void)
   expect (c, "nothing");
 }
 
+/* --- copies whose originals are gone --- */
+
+/* What was to be copied, and is gone now: on local, UID 1 of 100 bytes, UIDs 2 and 3 of 200. */
+static Case *
+departed_case (void)
+{
+  Case *c = case_new ();
+
+  pair (c, 9, 9, "");
+  for (guint32 uid = 1; uid <= 3; uid++)
+    gone (c, L, uid);
+  intent (c, STORE_INTENT_COPY, R, "1:3", "\\Seen");
+  describe_intent (c, 1, 100, 1000);
+  describe_intent (c, 2, 200, 900);
+  describe_intent (c, 3, 200, 900);
+  c->input.asked_twice = TRUE;
+  return c;
+}
+
+static void
+test_landed_copy_of_an_expunged_message_follows (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, R, 600, "\\Seen", 100, 1000);
+  c->input.asked_twice = FALSE;
+  expect (c, "again");
+  c->input.asked_twice = TRUE;
+  expect (c, "pair 1=600; expunge remote 1=600");
+  settled (c);
+}
+
+static void
+test_landed_copies_are_a_multiset (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, R, 600, "\\Seen", 200, 900);
+  arrived (c, R, 601, "\\Seen", 200, 900);
+  expect (c, "pair 2=600; pair 3=601; expunge remote 2=600; expunge remote 3=601");
+  settled (c);
+}
+
+static void
+test_more_of_them_than_were_to_be_copied_are_kept (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  for (guint32 uid = 600; uid <= 602; uid++)
+    arrived (c, R, uid, "", 200, 900);
+  arrived (c, R, 603, "\\Seen", 100, 1000);
+  expect (c, "pair 1=603; expunge remote 1=603; copy remote 600 (); copy remote 601 (); "
+             "copy remote 602 ()");
+  settled (c);
+}
+
+/* Of two that look alike one is still there: whose copy it is cannot be told. */
+static void
+test_landed_copy_of_one_of_two_is_kept (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, L, 4, "", 100, 1000);
+  arrived (c, R, 600, "\\Seen", 100, 1000);
+  c->input.matched = TRUE;
+  expect (c, "copy local 4 (); copy remote 600 (\\Seen)");
+  match (c, 4, 600);
+  expect (c, "pair 4=600; flags 4=600 to local (\\Seen)");
+}
+
+static void
+test_what_only_looks_like_a_landed_copy_is_kept (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, R, 499, "", 100, 1000); /* was there before */
+  arrived (c, R, 600, "", 100, 1001);
+  arrived (c, R, 601, "", 101, 1000);
+  message (c, R, 602, ""); /* nobody knows yet */
+  expect (c, "copy remote 499 (); copy remote 600 (); copy remote 601 (); copy remote 602 ()");
+  settled (c);
+}
+
+static void
+test_landed_copy_that_was_changed_tells_a_conflict (void)
+{
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, R, 600, "\\Flagged \\Seen", 100, 1000);
+  expect (c, "pair 1=600; expunge remote 1=600; conflict delete-vs-change local 1=600");
+}
+
+static void
+test_landed_copy_of_a_lost_message_is_kept (void)
+{
+  static const char kept[] = "copy remote 600 (\\Seen)";
+  g_autoptr (Case) c = departed_case ();
+
+  arrived (c, R, 600, "\\Seen", 100, 1000);
+  hold (c, L, 1, STORE_HOLD_REFUSED);
+  expect (c, kept); /* it never went out */
+  g_ptr_array_set_size (c->holds, 0);
+  c->delta[L]->uidnext = 1;
+  g_array_set_size (c->pairs, 0);
+  expect (c, kept); /* a backup was put back */
+  c->delta[L]->uidnext = 1000;
+  c->delta[L]->trust = SYNC_TRUST_INFERRED;
+  expect (c, kept);
+  c->delta[L]->trust = SYNC_TRUST_PROVED;
+  c->delta[R]->uidvalidity++;
+  expect (c, kept);
+  c->delta[R]->uidvalidity--;
+  expect (c, "confirm local"); /* nothing else is there: renamed away? */
+  c->input.confirmed[L] = TRUE;
+  expect (c, "pair 1=600; expunge remote 1=600");
+}
+
+static void
+test_landed_copy_in_a_full_list_follows (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  full (c, L, SYNC_TRUST_PROVED);
+  full (c, R, SYNC_TRUST_PROVED);
+  arrived (c, L, 2, "", 50, -5);
+  intent (c, STORE_INTENT_COPY, R, "1:3", "");
+  describe_intent (c, 1, G_MAXUINT32, -2);
+  describe_intent (c, 2, 50, -5);
+  describe_intent (c, 3, 70, G_MAXINT64);
+  arrived (c, R, 500, "", G_MAXUINT32, -2);
+  arrived (c, R, 501, "", 50, -5);
+  arrived (c, R, 502, "", 70, G_MAXINT64);
+  match (c, 2, 501);
+  c->input.matched = c->input.asked_twice = TRUE;
+  expect (c, "pair 2=501; pair 3=502; pair 1=500; expunge remote 3=502; expunge remote 1=500");
+  settled (c);
+}
+
+/* A database may say anything. */
+static void
+test_torn_descriptions_describe_nothing (void)
+{
+  static const guint8 bad[][4] = {{0}, {0x80, 0x80}, {100}, {0xff, 0xff, 0xff, 0xff}};
+
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (Case) c = departed_case ();
+    StoreIntent *torn = g_ptr_array_index (c->intents, 0);
+
+    arrived (c, R, 600, "", 100, 1000);
+    g_bytes_unref (torn->descriptions);
+    torn->descriptions = g_bytes_new (bad[i], i == 3 ? 4 : i);
+    expect (c, "copy remote 600 ()");
+  }
+}
+
 /* --- what is left alone --- */
 
 static void
@@ -899,6 +1054,15 @@ add_trust_and_intents (void)
   ADD ("intent/copy-of-renumbered-messages-asks-twice",
        copy_intent_of_renumbered_messages_asks_twice);
   ADD ("intent/copy-of-a-gone-source-asks-nothing", copy_intent_of_a_gone_source_asks_nothing);
+  ADD ("landed/follows", landed_copy_of_an_expunged_message_follows);
+  ADD ("landed/multiset", landed_copies_are_a_multiset);
+  ADD ("landed/too-many", more_of_them_than_were_to_be_copied_are_kept);
+  ADD ("landed/one-of-two", landed_copy_of_one_of_two_is_kept);
+  ADD ("landed/looks-like-it", what_only_looks_like_a_landed_copy_is_kept);
+  ADD ("landed/changed", landed_copy_that_was_changed_tells_a_conflict);
+  ADD ("landed/lost", landed_copy_of_a_lost_message_is_kept);
+  ADD ("landed/full-list", landed_copy_in_a_full_list_follows);
+  ADD ("landed/torn", torn_descriptions_describe_nothing);
 }
 
 int

@@ -305,6 +305,28 @@ test_a_database_of_an_earlier_build_is_taken_over (Scratch *scratch, gconstpoint
   g_assert_cmpint (ask (store, "SELECT count(*) FROM pragma_integrity_check"), ==, 1);
 }
 
+/* What one of the second version left when it was killed while it copied two messages. */
+static void
+test_an_interrupted_copy_of_an_earlier_build_is_known (Scratch *scratch, gconstpointer data)
+{
+  g_autofree char *old = g_test_build_filename (G_TEST_DIST, "data", "version-2.db", NULL);
+  g_autoptr (Store) store = NULL;
+  g_autoptr (GPtrArray) intents = NULL;
+  const StoreIntent *intent;
+
+  copy_file (old, scratch->path, G_MAXSSIZE);
+  store = open_store (scratch->path);
+  g_assert_cmpint (ask (store, "PRAGMA user_version"), ==, ask_newest (scratch));
+  g_assert_cmpuint (count_pairs (store, 1), ==, 3);
+  intents = store_intents (store, 1, NULL);
+  g_assert_cmpuint (intents->len, ==, 1);
+  intent = intents->pdata[0];
+  g_assert_cmpint (intent->kind, ==, STORE_INTENT_COPY);
+  g_assert_cmpstr (intent->uids, ==, "4:5");
+  g_assert_cmpstr (flag_table_text (store_flags (store), intent->flags), ==, "\\Seen");
+  g_assert_null (intent->descriptions);
+}
+
 /* --- permissions --- */
 
 static guint
@@ -642,21 +664,22 @@ ask_file (const char *path, const char *sql)
 static void
 test_each_migration_is_whole_or_undone (Scratch *scratch, gconstpointer data)
 {
-  static const StoreMigration steps[] = {NULL, NULL, migrate_good, migrate_badly, migrate_good};
+  static const StoreMigration steps[] = {NULL,         NULL,          NULL,
+                                         migrate_good, migrate_badly, migrate_good};
   g_autoptr (sqlite3) db = NULL;
 
   make_database (scratch->path, 10);
   g_assert_cmpint (sqlite3_open (scratch->path, &db), ==, SQLITE_OK);
-  FAILS (store_schema_migrate (scratch->path, db, steps, 5, &error), IMAPSYNC_ERROR_DATABASE,
+  FAILS (store_schema_migrate (scratch->path, db, steps, 6, &error), IMAPSYNC_ERROR_DATABASE,
          scratch->path);
-  g_assert_cmpint (ask_file (scratch->path, "PRAGMA user_version"), ==, 3);
+  g_assert_cmpint (ask_file (scratch->path, "PRAGMA user_version"), ==, 4);
   g_assert_cmpint (ask_file (scratch->path, "SELECT count(*) FROM added"), ==, 1);
   g_assert_cmpint (ask_file (scratch->path, "SELECT count(*) FROM sqlite_schema"
                                             " WHERE name = 'half'"),
                    ==, 0);
+  OK (store_schema_migrate (scratch->path, db, steps, 4, &error));
   OK (store_schema_migrate (scratch->path, db, steps, 3, &error));
-  OK (store_schema_migrate (scratch->path, db, steps, 2, &error));
-  g_assert_cmpint (ask_file (scratch->path, "PRAGMA user_version"), ==, 3);
+  g_assert_cmpint (ask_file (scratch->path, "PRAGMA user_version"), ==, 4);
 }
 
 int
@@ -686,6 +709,7 @@ main (int argc, char **argv)
   ADD ("/store/lock/same-process", test_a_process_does_not_take_its_own_lock_twice);
   ADD ("/store/lock/another-program", test_another_program_that_reads_the_database);
   ADD ("/store/migrations/earlier-build", test_a_database_of_an_earlier_build_is_taken_over);
+  ADD ("/store/migrations/interrupted-copy", test_an_interrupted_copy_of_an_earlier_build_is_known);
   ADD ("/store/migrations/whole", test_each_migration_is_whole_or_undone);
   return g_test_run ();
 }

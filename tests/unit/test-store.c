@@ -328,9 +328,12 @@ test_intents_come_back_as_written (Scratch *scratch, gconstpointer data)
                       .uids = (char *)"1:4294967295",
                       .uidvalidity = G_MAXUINT32,
                       .uidnext = 17};
+  static const char bytes[] = "\0\377'";
+  g_autoptr (GBytes) descriptions = g_bytes_new_static (bytes, sizeof bytes);
   const StoreIntent *read;
 
   copy.flags = flags_of (store, "\\Seen");
+  copy.descriptions = descriptions;
   BEGIN (store);
   copy.mailbox = add_mailbox (store, "A");
   add_mailbox (store, "B");
@@ -348,6 +351,7 @@ test_intents_come_back_as_written (Scratch *scratch, gconstpointer data)
   g_assert_cmpint (read->kind, ==, STORE_INTENT_RENAME);
   g_assert_cmpint (read->mailbox, ==, 0);
   g_assert_null (read->uids);
+  g_assert_null (read->descriptions);
   g_assert_cmpstr (read->name, ==, "A");
   g_assert_cmpstr (read->new_name, ==, "B");
   own = store_intents (store, copy.mailbox, NULL);
@@ -356,6 +360,7 @@ test_intents_come_back_as_written (Scratch *scratch, gconstpointer data)
   g_assert_cmpint (read->id, ==, copy.id);
   g_assert_cmpint (read->side, ==, SIDE_REMOTE);
   g_assert_cmpstr (read->uids, ==, "1:4294967295");
+  g_assert_true (g_bytes_equal (read->descriptions, descriptions));
   g_assert_cmpstr (flag_table_text (store_flags (store), read->flags), ==, "\\Seen");
   g_assert_cmpuint (read->uidvalidity, ==, G_MAXUINT32);
   g_assert_cmpuint (read->uidnext, ==, 17);
