@@ -30,6 +30,8 @@ account_config_copy (const AccountConfig *config)
   copy->id = g_strdup (config->id);
   copy->database = g_strdup (config->database);
   copy->poll = config->poll;
+  copy->idle = g_strdupv (config->idle);
+  copy->idle_chosen = config->idle_chosen;
   copy->metered = config->metered;
   copy->notify_new_mail = config->notify_new_mail;
   copy->list_mailbox = g_strdupv (config->list_mailbox);
@@ -48,6 +50,7 @@ account_config_free (AccountConfig *config)
     return;
   for (guint side = 0; side < N_SIDES; side++)
     server_settings_free (config->server[side]);
+  g_strfreev (config->idle);
   g_strfreev (config->list_mailbox);
   g_clear_pointer (&config->ignore_mailbox, g_regex_unref);
   g_free (config->path);

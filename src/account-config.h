@@ -25,8 +25,10 @@ typedef struct {
   char *path; /* the file it was read from, absolute */
   char *id;   /* the file's name without ".conf"; "imapsync" for the default file: stable, for logs
                  and D-Bus */
-  char *database; /* absolute path */
-  guint poll;     /* seconds between polls where a server can push nothing */
+  char *database;       /* absolute path */
+  guint poll;           /* seconds between polls where a server can push nothing */
+  char **idle;          /* mailboxes to watch with IDLE, as in list_mailbox but without patterns */
+  gboolean idle_chosen; /* the file says so: also where NOTIFY would do */
   AccountMetered metered;
   gboolean notify_new_mail; /* new mail is counted for whoever shows it */
   /* Which mailboxes are synchronized. */

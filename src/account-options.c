@@ -522,6 +522,7 @@ static const Option options[] = {
     {"list-reference", IN_ANY, parse_list_reference},
     {"database", 0, NULL},
     {"poll", 0, NULL},
+    {"idle", 0, NULL},
     {"metered", 0, NULL},
     {"notify-new-mail", 0, NULL},
     {"list-mailbox", 0, NULL},
@@ -580,7 +581,8 @@ check_section (const ConfigFile *file, const ConfigSection *section, GError **er
                                 "%s is the account's, not a server's: it has to stand before the "
                                 "first section",
                                 entry->name);
-    if (*entry->value == '\0' && !g_str_equal (option->name, "list-select-opts"))
+    if (*entry->value == '\0' && !g_str_equal (option->name, "list-select-opts") &&
+        !g_str_equal (option->name, "idle"))
       return config_file_error (file, entry->line, error, "%s has no value", entry->name);
   }
   return TRUE;

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define BLANKS " \t"
+#define BLANKS   " \t"
+#define MAX_IDLE 5
 
 static const struct {
   const char *name;
@@ -136,6 +137,29 @@ parse_ignore (const ConfigFile *file, const ConfigEntry *entry, GRegex **regex, 
          config_file_error (file, entry->line, error, "%s: %s", entry->name, reason->message);
 }
 
+/* Each costs a connection to each server. */
+static gboolean
+parse_idle (const ConfigFile *file, const ConfigEntry *entry, char ***names, GError **error)
+{
+  if (!parse_patterns (file, entry, names, error))
+    return FALSE;
+  if (g_strv_length (*names) > MAX_IDLE)
+    return config_file_error (file, entry->line, error,
+                              "%s: no more than %d mailboxes can be watched that way", entry->name,
+                              MAX_IDLE);
+  for (char **name = *names; *name != NULL; name++) {
+    if (strpbrk (*name, "*%") != NULL)
+      return config_file_error (file, entry->line, error,
+                                "%s: \"%s\" is a pattern, and mailboxes are named here one by one",
+                                entry->name, *name);
+    if (g_ascii_strcasecmp (*name, "INBOX") == 0) {
+      g_free (*name);
+      *name = g_strdup ("INBOX");
+    }
+  }
+  return TRUE;
+}
+
 gboolean
 account_selection_parse (const ConfigFile *file, AccountConfig *config, GError **error)
 {
@@ -143,7 +167,13 @@ account_selection_parse (const ConfigFile *file, AccountConfig *config, GError *
   const ConfigEntry *patterns = config_section_entry (section, "list-mailbox");
   const ConfigEntry *select = config_section_entry (section, "list-select-opts");
   const ConfigEntry *ignore = config_section_entry (section, "ignore-mailbox");
+  const ConfigEntry *idle = config_section_entry (section, "idle");
 
+  config->idle_chosen = idle != NULL;
+  if (idle == NULL)
+    config->idle = g_strdupv ((char *[]){(char *)"INBOX", NULL});
+  else if (!parse_idle (file, idle, &config->idle, error))
+    return FALSE;
   config->select = ACCOUNT_SELECT_SUBSCRIBED;
   return (patterns == NULL || parse_patterns (file, patterns, &config->list_mailbox, error)) &&
          (select == NULL || parse_select (file, select, &config->select, error)) &&

@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* list-mailbox, list-select-opts and ignore-mailbox, as InterIMAP has them: from before the first
- * section of @file into @config. */
+/* list-mailbox, list-select-opts and ignore-mailbox, as InterIMAP has them, and idle: from before
+ * the first section of @file into @config. */
 gboolean account_selection_parse (const ConfigFile *file, AccountConfig *config, GError **error);
 
 G_END_DECLS

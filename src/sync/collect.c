@@ -95,6 +95,7 @@ judge (SyncEngine *engine, SyncMailbox *mailbox, GHashTable *nodes[N_SIDES],
     mailbox->side[side].full = engine->repair || engine->full_check;
     mailbox->side[side].expect_new =
         node == NULL || node->uidnext != mailbox->saved->side[side].uidnext;
+    mailbox->side[side].exists = (gint64)(mailbox->n_pairs + held[side]);
     mailbox->dirty |= numbers_differ (mailbox, side, node, mailbox->n_pairs + held[side]);
   }
   return TRUE;
@@ -239,6 +240,7 @@ sync_collect_marked (SyncEngine *engine, const char *const *names, GError **erro
       mailbox->side[side].uidvalidity = one->side[side].uidvalidity;
       mailbox->side[side].uidnext = one->side[side].uidnext;
       mailbox->side[side].highestmodseq = one->side[side].highestmodseq;
+      mailbox->side[side].exists = -1;
       mailbox->side[side].expect_new = TRUE;
     }
   }

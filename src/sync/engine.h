@@ -62,6 +62,7 @@ typedef struct {
     guint32 uidvalidity;
     guint32 uidnext;
     guint64 highestmodseq;
+    gint64 exists;       /* messages there at those numbers; -1: not known */
     gboolean full;       /* gather everything */
     gboolean expect_new; /* ask for the description of new messages in the same round trip */
     gboolean confirmed;  /* a fresh STATUS says that it is really empty */

@@ -108,3 +108,13 @@ sync_figures_tell (SyncEngine *engine, gboolean quiet)
   g_message ("%u of %u mailboxes changed%s%s in %.2f seconds", changed, engine->mailboxes->len,
              sum->len > 0 ? ": " : "", sum->str, engine->seconds);
 }
+
+guint
+sync_figures_percent (const SyncEngine *engine)
+{
+  /* A message costs a server about as much as some kilobytes. */
+  guint64 total = engine->bytes_total + engine->messages_total * 4096;
+  guint64 done = engine->bytes_done + engine->messages_done * 4096;
+
+  return total > 0 ? (guint)MIN (100, done * 100 / total) : 0;
+}

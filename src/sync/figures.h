@@ -8,6 +8,9 @@ G_BEGIN_DECLS
 void sync_figures_add (SyncFigures *sum, const SyncFigures *figures);
 gboolean sync_figures_is_zero (const SyncFigures *figures);
 
+/* How far the running pass has come, 0 to 100. */
+guint sync_figures_percent (const SyncEngine *engine);
+
 /* Whether @message, which @side got from the other one, is mail that the person has not heard of.
  */
 gboolean sync_figures_is_new_mail (SyncEngine *engine, const SyncMailbox *mailbox, Side side,

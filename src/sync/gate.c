@@ -3,8 +3,11 @@
 
 #include "sync/gate.h"
 
-#define FIRST_DELAY 5 /* seconds */
+#define FIRST_DELAY 2 /* seconds */
+#define SLOW_DELAY  5
 #define LAST_DELAY  (15 * 60)
+#define PART        4  /* of an outage, which the next wait is */
+#define LASTING     10 /* seconds that make a connection one that lasts */
 
 void
 sync_gate_init (SyncGate *gate, const AccountConfig *config)
@@ -83,18 +86,45 @@ sync_gate_set_sleeping (SyncGate *gate, gboolean sleeping)
 }
 
 void
-sync_gate_delay (SyncGate *gate)
+sync_gate_passed (SyncGate *gate)
 {
-  guint delay = MIN (LAST_DELAY, FIRST_DELAY << MIN (gate->failures, 10));
+  gate->up = g_get_monotonic_time ();
+}
 
-  gate->failures++;
-  gate->next_try =
-      g_get_monotonic_time () + (gint64)(delay * g_random_double_range (0.7, 1.3) * G_USEC_PER_SEC);
+static void
+begin_outage (SyncGate *gate, gint64 now)
+{
+  if (gate->up > 0) {
+    gate->flaps = now - gate->up < LASTING * G_USEC_PER_SEC ? gate->flaps + 1 : 0;
+    gate->failures = 0;
+    gate->since = now;
+  } else if (gate->since == 0) {
+    gate->since = now;
+  }
+  gate->up = 0;
+}
+
+void
+sync_gate_delay (SyncGate *gate, gboolean transient)
+{
+  const gint64 now = g_get_monotonic_time ();
+  guint seconds;
+
+  begin_outage (gate, now);
+  if (transient)
+    seconds =
+        MAX (FIRST_DELAY << MIN (gate->flaps, 10), (now - gate->since) / G_USEC_PER_SEC / PART);
+  else
+    seconds = SLOW_DELAY << MIN (gate->failures, 10);
+  gate->failures += !transient;
+  seconds = MIN (seconds, LAST_DELAY);
+  gate->next_try = now + (gint64)(seconds * g_random_double_range (0.7, 1.3) * G_USEC_PER_SEC);
 }
 
 void
 sync_gate_forget_failures (SyncGate *gate)
 {
-  gate->failures = 0;
+  gate->since = 0;
+  gate->flaps = gate->failures = 0;
   gate->next_try = 0;
 }

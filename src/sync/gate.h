@@ -17,7 +17,10 @@ typedef struct {
   gint64 paused_until; /* seconds since 1970; 0: until it is resumed */
   gboolean despite;    /* the person wants it in spite of a metered network */
   gboolean kicked;     /* try now, whatever the back-off or an old refusal says */
-  guint failures;      /* in a row */
+  gint64 up;           /* monotonic: when a connection had its first pass; 0: none is up */
+  gint64 since;        /* monotonic: of the first failure after that; 0: none */
+  guint flaps;         /* connections in a row that did not last */
+  guint failures;      /* in a row that do not mend by themselves */
   gint64 next_try;     /* monotonic; 0: now */
 } SyncGate;
 
@@ -43,8 +46,14 @@ gboolean sync_gate_is_light (const SyncGate *gate);
 gboolean sync_gate_set_network (SyncGate *gate, SyncNetwork network);
 void sync_gate_set_sleeping (SyncGate *gate, gboolean sleeping);
 
-/* After a failure: the next try, exponentially later and with jitter. */
-void sync_gate_delay (SyncGate *gate);
+/* It is connected, and a pass went well. */
+void sync_gate_passed (SyncGate *gate);
+
+/* After a failure: the next try, with jitter, in a quarter of an hour at most. Where it may mend by
+ * itself (@transient), after two seconds, and then after a quarter of the time that it has been
+ * going on: what was away for long is back not much later. Where not, and where connections come up
+ * and never last, after twice the time of the last try. */
+void sync_gate_delay (SyncGate *gate, gboolean transient);
 /* What stood in the way is gone: the next try is now, and a failure the first one. */
 void sync_gate_forget_failures (SyncGate *gate);
 

@@ -4,16 +4,16 @@
 #include "sync/live.h"
 
 #include "sync/connect.h"
+#include "sync/figures.h"
 #include "sync/gate.h"
 #include "sync/live-store.h"
 #include "sync/pass.h"
+#include "sync/poll.h"
 #include "sync/request.h"
 #include "sync/watch.h"
 
-#define SETTLE_TIME     (30 * G_TIME_SPAN_MILLISECOND)      /* bursts of notices make one pass */
-#define SAFETY_INTERVAL (5 * 60 * G_TIME_SPAN_SECOND)       /* a LIST, in case a notice was lost */
-#define CHECK_INTERVAL  (24 * 60 * 60 * G_TIME_SPAN_SECOND) /* everything compared */
-#define PASSWORD_TIME   (60 * G_TIME_SPAN_SECOND)
+#define SETTLE_TIME   (30 * G_TIME_SPAN_MILLISECOND) /* bursts of notices make one pass */
+#define PASSWORD_TIME (60 * G_TIME_SPAN_SECOND)
 
 struct _SyncLive {
   AccountConfig *config;
@@ -28,7 +28,7 @@ struct _SyncLive {
   GPtrArray *requests; /* SyncPassRequest: covered by the next pass that begins */
   SyncReport report;
 
-  gint64 last_list, last_check;
+  SyncPoll poll;
   gboolean password_asked[N_SIDES], password_answered[N_SIDES], keyring_locked;
 
   SyncStatus status;
@@ -39,16 +39,6 @@ struct _SyncLive {
 };
 
 /* --- telling --------------------------------------------------------------------------------- */
-
-static guint
-percent_of (const SyncEngine *engine)
-{
-  /* A message costs a server about as much as some kilobytes. */
-  guint64 total = engine->bytes_total + engine->messages_total * 4096;
-  guint64 done = engine->bytes_done + engine->messages_done * 4096;
-
-  return total > 0 ? (guint)MIN (100, done * 100 / total) : 0;
-}
 
 static guint64
 remaining_of (const SyncLive *live)
@@ -74,7 +64,7 @@ tell (SyncLive *live)
       .error_code = live->error != NULL ? imapsync_error_code (live->error) : "",
       .error_message = live->error != NULL ? live->error->message : "",
       .last_sync = live->last_sync,
-      .progress = live->status == SYNC_STATUS_SYNCING ? percent_of (&live->engine) : 0,
+      .progress = live->status == SYNC_STATUS_SYNCING ? sync_figures_percent (&live->engine) : 0,
       .remaining = remaining_of (live),
       .paused_until = live->gate.paused ? live->gate.paused_until : 0,
       .mailboxes = live->n_mailboxes,
@@ -106,8 +96,9 @@ on_progress (SyncEngine *engine, gpointer data)
   static const gint64 interval = 50 * G_TIME_SPAN_MILLISECOND;
   SyncLive *live = data;
   gint64 now = g_get_monotonic_time ();
-  SyncProgress progress = {engine->phase,          percent_of (engine), engine->messages_done,
-                           engine->messages_total, engine->bytes_done,  engine->bytes_total};
+  SyncProgress progress = {engine->phase,         sync_figures_percent (engine),
+                           engine->messages_done, engine->messages_total,
+                           engine->bytes_done,    engine->bytes_total};
 
   if (now - engine->progress_posted < interval && engine->phase == engine->phase_posted)
     return;
@@ -344,6 +335,15 @@ after_pass (SyncLive *live, gboolean ok)
     live->funcs.passed (&live->report, live->data);
 }
 
+static void
+after_poll (SyncLive *live, gboolean everything)
+{
+  const SyncEngine *engine = &live->engine;
+
+  sync_poll_passed (&live->poll, g_get_monotonic_time (), everything, engine->full_check,
+                    !sync_figures_is_zero (&engine->figures));
+}
+
 /* A pass with a LIST: over everything, or over what was asked for. */
 static gboolean
 run_whole (SyncLive *live, gboolean everything, GError **error)
@@ -351,24 +351,22 @@ run_whole (SyncLive *live, gboolean everything, GError **error)
   SyncEngine *engine = &live->engine;
   g_autoptr (GPtrArray) requests = g_steal_pointer (&live->requests);
   g_auto (GStrv) names = NULL;
-  gint64 now = g_get_monotonic_time ();
   GError *failure = NULL;
-  gboolean ok;
+  gboolean ok, all;
 
   live->requests = sync_requests_new ();
   engine->repair = live->mode == SYNC_REPAIR || sync_requests_want_repair (requests);
-  engine->full_check = live->last_check > 0 && now - live->last_check > CHECK_INTERVAL;
+  engine->full_check = sync_poll_wants_check (&live->poll, g_get_monotonic_time ());
   ok = sync_requests_names (engine, requests, everything, live->mailboxes, &names, &failure) &&
        sync_run (engine, (const char *const *)names, &failure);
   after_pass (live, ok);
   if (ok && live->watch != NULL)
     sync_watch_learn (live->watch, names == NULL || live->mailboxes != NULL);
-  if (ok && names == NULL) {
+  all = names == NULL || (everything && live->mailboxes != NULL);
+  if (ok)
+    after_poll (live, all);
+  if (ok && all)
     live->n_mailboxes = engine->mailboxes->len;
-    live->last_list = g_get_monotonic_time ();
-    if (engine->full_check || live->last_check == 0)
-      live->last_check = live->last_list;
-  }
   finish_requests (live, requests, failure);
   if (failure != NULL)
     g_propagate_error (error, failure);
@@ -386,18 +384,17 @@ run_marked (SyncLive *live, GError **error)
   live->engine.repair = live->engine.full_check = FALSE;
   ok = sync_run_marked (&live->engine, (const char *const *)names, error);
   after_pass (live, ok);
-  if (ok)
+  if (ok) {
     sync_watch_learn (live->watch, FALSE);
+    after_poll (live, FALSE);
+  }
   return ok;
 }
 
 static gint64
 next_poll (SyncLive *live)
 {
-  guint poll = sync_watch_poll_interval (live->watch, live->config->poll);
-  gint64 safety = live->last_list + SAFETY_INTERVAL;
-
-  return poll > 0 ? MIN (safety, live->last_list + poll * G_USEC_PER_SEC) : safety;
+  return sync_poll_next (&live->poll, sync_watch_poll_interval (live->watch, live->config->poll));
 }
 
 /* At rest until there is something to do. */
@@ -422,6 +419,7 @@ rest (SyncLive *live, GError **error)
       break;
     sync_iterate_until (&live->engine, settle > 0 ? settle : next_poll (live));
   }
+  sync_watch_end (live->watch);
   return TRUE;
 }
 
@@ -433,7 +431,7 @@ follow (SyncLive *live, GError **error)
   set_status (live, SYNC_STATUS_SYNCING);
   if (!run_whole (live, live->requests->len == 0, error))
     return FALSE;
-  live->gate.failures = 0;
+  sync_gate_passed (&live->gate);
   g_clear_error (&live->error);
   while (!must_disconnect (live)) {
     if (!rest (live, error))
@@ -487,7 +485,7 @@ take_failure (SyncLive *live, GError *error)
   else
     live->status = imapsync_error_is_transient (error) ? SYNC_STATUS_OFFLINE : SYNC_STATUS_ERROR;
   if (live->status == SYNC_STATUS_OFFLINE || live->status == SYNC_STATUS_ERROR)
-    sync_gate_delay (&live->gate);
+    sync_gate_delay (&live->gate, live->status == SYNC_STATUS_OFFLINE);
   g_warning ("%s", error->message);
   tell (live);
 }
@@ -725,7 +723,7 @@ sync_live_network (SyncLive *live, SyncNetwork network)
     sync_gate_forget_failures (&live->gate);
   /* A connection of the old network may be dead and not know it: a LIST finds out. */
   if (changed)
-    live->last_list = -SAFETY_INTERVAL;
+    sync_poll_hurry (&live->poll);
   if (light && !live->engine.light && live->counts.waiting > 0)
     sync_live_sync (live, NULL, FALSE, NULL);
 }

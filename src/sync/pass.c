@@ -73,6 +73,7 @@ advance (SyncMailbox *mailbox)
     mailbox->side[side].uidvalidity = delta->uidvalidity;
     mailbox->side[side].uidnext = delta->uidnext;
     mailbox->side[side].highestmodseq = delta->highestmodseq;
+    mailbox->side[side].exists = delta->exists;
     mailbox->side[side].full = FALSE;
     mailbox->side[side].expect_new = FALSE;
   }
@@ -107,6 +108,7 @@ finish_round (SyncEngine *engine, SyncMailbox *mailbox)
     mailbox->side[side].uidvalidity = mailbox->saved->side[side].uidvalidity;
     mailbox->side[side].uidnext = mailbox->saved->side[side].uidnext;
     mailbox->side[side].highestmodseq = mailbox->saved->side[side].highestmodseq;
+    mailbox->side[side].exists = -1;
     mailbox->side[side].full = engine->repair;
     mailbox->side[side].expect_new = TRUE;
   }

@@ -3,38 +3,29 @@
 
 #include "sync/watch.h"
 
+#include "sync/idle.h"
+#include "sync/known.h"
+
 #define MAX_ASKED 50 /* mailboxes; above that a whole LIST is cheaper */
+/* So long after a pass over a mailbox a connection that watches it may still tell what we did. */
+#define ECHO_TIME (3 * G_TIME_SPAN_SECOND)
 
 #define NOTIFY_EVENTS "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"
 
-typedef struct {
-  char *name;
-  guint32 uidvalidity;
-  guint32 uidnext;
-  guint64 highestmodseq;
-} Known;
-
 struct _SyncWatch {
   SyncEngine *engine;
-  GHashTable *known[N_SIDES]; /* wire name -> Known */
+  GHashTable *known[N_SIDES]; /* wire name -> SyncKnown */
   GHashTable *marked;         /* program's form */
   gboolean all;
   gboolean notifies[N_SIDES]; /* NOTIFY is on */
-  gboolean idles[N_SIDES];
   gboolean no_notify[N_SIDES];
+  gboolean resting;
   GPtrArray *touched[N_SIDES];  /* wire names */
-  SyncSelection *idle[N_SIDES]; /* INBOX, for IDLE */
+  SyncMailbox *open[N_SIDES];   /* where the session itself rests in IDLE */
+  SyncSelection *idle[N_SIDES]; /* of it */
+  GPtrArray *idlers;            /* SyncIdle: connections of their own */
   SyncWait wait;
 };
-
-static void
-known_free (gpointer data)
-{
-  Known *known = data;
-
-  g_free (known->name);
-  g_free (known);
-}
 
 SyncWatch *
 sync_watch_new (SyncEngine *engine)
@@ -44,8 +35,9 @@ sync_watch_new (SyncEngine *engine)
   watch->engine = engine;
   watch->wait.engine = engine;
   watch->marked = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  watch->idlers = g_ptr_array_new_with_free_func ((GDestroyNotify)sync_idle_free);
   for (Side side = 0; side < N_SIDES; side++) {
-    watch->known[side] = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, known_free);
+    watch->known[side] = sync_known_table_new ();
     watch->touched[side] = g_ptr_array_new_with_free_func (g_free);
   }
   return watch;
@@ -56,6 +48,7 @@ sync_watch_free (SyncWatch *watch)
 {
   if (watch == NULL)
     return;
+  g_ptr_array_unref (watch->idlers);
   g_hash_table_unref (watch->marked);
   for (Side side = 0; side < N_SIDES; side++) {
     if (watch->engine->peer[side] != NULL) {
@@ -63,6 +56,7 @@ sync_watch_free (SyncWatch *watch)
       watch->engine->peer[side]->notice_data = NULL;
     }
     sync_selection_release (&watch->idle[side]);
+    g_clear_pointer (&watch->open[side], sync_mailbox_free);
     g_hash_table_unref (watch->known[side]);
     g_ptr_array_unref (watch->touched[side]);
   }
@@ -107,23 +101,18 @@ sync_watch_take (SyncWatch *watch, gboolean *all)
 
 /* --- notices --------------------------------------------------------------------------------- */
 
-static Known *
-find_known (SyncWatch *watch, Side side, const char *wire)
+static SyncKnown *
+find_known (const SyncWatch *watch, Side side, const char *wire)
 {
-  return g_hash_table_lookup (watch->known[side],
-                              g_ascii_strcasecmp (wire, "INBOX") == 0 ? "INBOX" : wire);
+  return sync_known_find (watch->known[side], wire);
 }
 
 static void
 take_status (SyncWatch *watch, Side side, const ImapStatus *status)
 {
-  const Known *known = find_known (watch, side, status->mailbox);
+  SyncKnown *known = find_known (watch, side, status->mailbox);
 
-  if (known == NULL)
-    return;
-  if ((status->items & IMAP_STATUS_UIDVALIDITY && status->uidvalidity != known->uidvalidity) ||
-      (status->items & IMAP_STATUS_UIDNEXT && status->uidnext != known->uidnext) ||
-      (status->items & IMAP_STATUS_HIGHESTMODSEQ && status->highestmodseq != known->highestmodseq))
+  if (known != NULL && sync_known_take_status (known, status))
     mark (watch, known->name);
 }
 
@@ -145,14 +134,14 @@ on_notice (SyncPeer *peer, const ImapResponse *response, gpointer data)
   }
 }
 
-/* What comes while INBOX is selected for IDLE. */
+/* What comes while a mailbox is selected for IDLE. */
 static void
 on_idle_fetch (SyncSelection *selection, const ImapFetch *fetch, gpointer data)
 {
   SyncWatch *watch = data;
 
   if (selection->answered)
-    mark (watch, "INBOX");
+    mark (watch, selection->mailbox->name);
 }
 
 static void
@@ -173,33 +162,55 @@ static const SyncSelectionFuncs idle_funcs = {
     .exists = on_idle_exists,
 };
 
+/* --- notices of connections that do nothing but IDLE ------------------------------------------ */
+
+static void
+compare_idle (SyncWatch *watch, const SyncIdle *idle)
+{
+  SyncKnown *known = find_known (watch, sync_idle_side (idle), sync_idle_wire (idle));
+  const SyncIdleNumbers *numbers = sync_idle_numbers (idle);
+
+  if (known != NULL && numbers != NULL && sync_known_take_numbers (known, numbers))
+    mark (watch, known->name);
+}
+
+static void
+on_idle_looked (SyncIdle *idle, gpointer data)
+{
+  SyncWatch *watch = data;
+
+  if (watch->resting)
+    compare_idle (watch, idle);
+}
+
+/* In a pass, and right after one, it may be ourselves who changed it: the numbers will tell. */
+static void
+on_idle_changed (SyncIdle *idle, guint64 modseq, gpointer data)
+{
+  SyncWatch *watch = data;
+  const SyncKnown *known = find_known (watch, sync_idle_side (idle), sync_idle_wire (idle));
+
+  if (known == NULL || (modseq > 0 && modseq <= known->highestmodseq))
+    return;
+  if (!watch->resting || g_get_monotonic_time () < known->passed + ECHO_TIME)
+    sync_idle_look (idle);
+  else
+    mark (watch, known->name);
+}
+
+static const SyncIdleFuncs idler_funcs = {
+    .changed = on_idle_changed,
+    .looked = on_idle_looked,
+};
+
 /* --- what is known --------------------------------------------------------------------------- */
 
 void
 sync_watch_learn (SyncWatch *watch, gboolean whole)
 {
   for (Side side = 0; side < N_SIDES; side++) {
-    if (whole)
-      g_hash_table_remove_all (watch->known[side]);
     g_ptr_array_set_size (watch->touched[side], 0);
-    for (guint i = 0; i < watch->engine->mailboxes->len; i++) {
-      const SyncMailbox *mailbox = g_ptr_array_index (watch->engine->mailboxes, i);
-      const char *wire = mailbox->side[side].wire;
-      Known *known;
-
-      if (wire == NULL || mailbox->failed)
-        continue;
-      known = g_new0 (Known, 1);
-      known->name = g_strdup (mailbox->name);
-      known->uidvalidity = mailbox->side[side].uidvalidity;
-      known->uidnext = mailbox->side[side].uidnext;
-      known->highestmodseq = mailbox->side[side].highestmodseq;
-      g_hash_table_replace (watch->known[side],
-                            g_strdup (g_ascii_strcasecmp (wire, "INBOX") == 0 ? "INBOX" : wire),
-                            known);
-      if (mailbox->touched)
-        g_ptr_array_add (watch->touched[side], g_strdup (wire));
-    }
+    sync_known_learn (&watch->known[side], watch->engine, side, whole, watch->touched[side]);
   }
 }
 
@@ -224,7 +235,7 @@ queue_status (SyncWatch *watch, SyncPeer *peer)
     ImapCommand *command = imap_command_new ("STATUS");
 
     imap_command_astring (command, g_ptr_array_index (touched, i));
-    imap_command_raw (command, "(UIDVALIDITY UIDNEXT HIGHESTMODSEQ)");
+    imap_command_raw (command, "(UIDVALIDITY UIDNEXT HIGHESTMODSEQ MESSAGES)");
     sync_peer_queue (peer, &watch->wait, command, NULL, NULL, NULL);
   }
   g_ptr_array_set_size (touched, 0);
@@ -280,36 +291,138 @@ on_idle_ended (ImapSession *session, const ImapResponse *tagged, const GError *e
    */
 }
 
+/* The n-th mailbox to be watched by IDLE that @side has; NULL: there are no more. */
+static const char *
+watched (SyncWatch *watch, Side side, guint n)
+{
+  for (char **name = watch->engine->config->idle; *name != NULL; name++) {
+    GHashTableIter iter;
+    gpointer wire, known;
+
+    g_hash_table_iter_init (&iter, watch->known[side]);
+    while (g_hash_table_iter_next (&iter, &wire, &known)) {
+      if (g_str_equal (((SyncKnown *)known)->name, *name) && n-- == 0)
+        return wire;
+    }
+  }
+  return NULL;
+}
+
+static gboolean
+select_for_idle (SyncWatch *watch, SyncPeer *peer, const char *wire, GError **error)
+{
+  const SyncKnown *known = find_known (watch, peer->side, wire);
+  SyncMailbox *mailbox = g_new0 (SyncMailbox, 1);
+  SyncSelection *selection;
+  gboolean ok;
+
+  sync_selection_release (&watch->idle[peer->side]);
+  g_clear_pointer (&watch->open[peer->side], sync_mailbox_free);
+  watch->open[peer->side] = mailbox;
+  mailbox->name = g_strdup (known->name);
+  mailbox->display = mailbox_name_display (known->name, peer->naming.delimiter);
+  mailbox->side[peer->side].wire = g_strdup (wire);
+  selection = sync_peer_select (peer, &watch->wait, mailbox, 0, 0, &idle_funcs, watch);
+  watch->idle[peer->side] = selection;
+  ok = sync_wait (&watch->wait, error);
+  if (ok && selection->error == NULL &&
+      (selection->uidnext != known->uidnext || selection->highestmodseq != known->highestmodseq))
+    mark (watch, known->name);
+  return ok;
+}
+
+/* The session itself, in the first of the mailboxes. */
 static gboolean
 start_idle (SyncWatch *watch, SyncPeer *peer, GError **error)
 {
-  SyncMailbox *inbox = NULL;
-  SyncSelection *selection;
+  const char *wire = watched (watch, peer->side, 0);
 
-  for (guint i = 0; i < watch->engine->mailboxes->len && inbox == NULL; i++) {
-    inbox = g_ptr_array_index (watch->engine->mailboxes, i);
-    if (!g_str_equal (inbox->name, "INBOX") || inbox->failed)
-      inbox = NULL;
-  }
-  if (inbox != NULL) {
-    Known *known = find_known (watch, peer->side, "INBOX");
-
-    selection = sync_peer_select (peer, &watch->wait, inbox, 0, 0, &idle_funcs, watch);
-    if (!sync_wait (&watch->wait, error)) {
-      sync_selection_release (&selection);
-      return FALSE;
-    }
-    if (known != NULL && selection->error == NULL &&
-        (selection->uidnext != known->uidnext || selection->highestmodseq != known->highestmodseq))
-      mark (watch, "INBOX");
-    sync_selection_release (&watch->idle[peer->side]);
-    watch->idle[peer->side] = selection;
-  }
-  if (peer->last == NULL)
+  if (wire == NULL)
     return TRUE;
-  imap_session_idle (peer->session, on_idle_ended, NULL);
-  watch->idles[peer->side] = TRUE;
+  if (!select_for_idle (watch, peer, wire, error))
+    return FALSE;
+  if (watch->idle[peer->side]->error == NULL)
+    imap_session_idle (peer->session, on_idle_ended, NULL);
   return TRUE;
+}
+
+/* Which of them need a connection of their own: those that nothing else tells of. A NOTIFY tells as
+ * soon as IDLE does, unless somebody thinks otherwise; but a store is written to by programs that
+ * go around its server, and of them only IDLE knows. */
+static guint
+first_idler (const SyncWatch *watch, Side side)
+{
+  const AccountConfig *config = watch->engine->config;
+  SyncPeer *peer = watch->engine->peer[side];
+
+  if (!imap_session_has (peer->session, IMAP_CAP_IDLE))
+    return G_MAXUINT;
+  if (!watch->notifies[side])
+    return 1;
+  return config->idle_chosen || config->server[side]->type == SERVER_STORE ? 0 : G_MAXUINT;
+}
+
+/* Their names on the wire, in the order of the configuration; strings belong to @watch. */
+static GPtrArray *
+idler_wires (SyncWatch *watch, Side side)
+{
+  GPtrArray *wires = g_ptr_array_new ();
+  const char *wire;
+
+  for (guint n = first_idler (watch, side);
+       n != G_MAXUINT && (wire = watched (watch, side, n)) != NULL; n++)
+    g_ptr_array_add (wires, (char *)wire);
+  return wires;
+}
+
+static gboolean
+has_idler (const SyncWatch *watch, Side side, const char *wire)
+{
+  for (guint i = 0; i < watch->idlers->len; i++) {
+    const SyncIdle *idle = g_ptr_array_index (watch->idlers, i);
+
+    if (sync_idle_side (idle) == side && g_str_equal (sync_idle_wire (idle), wire))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+update_idlers (SyncWatch *watch, Side side)
+{
+  g_autoptr (GPtrArray) wires = idler_wires (watch, side);
+
+  for (guint i = watch->idlers->len; i > 0; i--) {
+    const SyncIdle *idle = g_ptr_array_index (watch->idlers, i - 1);
+
+    if (sync_idle_side (idle) == side &&
+        !g_ptr_array_find_with_equal_func (wires, sync_idle_wire (idle), g_str_equal, NULL))
+      g_ptr_array_remove_index (watch->idlers, i - 1);
+  }
+  for (guint i = 0; i < wires->len; i++) {
+    const char *wire = g_ptr_array_index (wires, i);
+
+    if (!has_idler (watch, side, wire))
+      g_ptr_array_add (watch->idlers,
+                       sync_idle_new (watch->engine, side, find_known (watch, side, wire)->name,
+                                      wire, &idler_funcs, watch));
+  }
+}
+
+/* What they said during the pass. */
+static void
+compare_idlers (SyncWatch *watch)
+{
+  for (guint i = 0; i < watch->idlers->len; i++) {
+    SyncIdle *idle = g_ptr_array_index (watch->idlers, i);
+    const SyncKnown *known = find_known (watch, sync_idle_side (idle), sync_idle_wire (idle));
+    const SyncIdleNumbers *numbers = sync_idle_numbers (idle);
+
+    if (known != NULL && numbers != NULL && numbers->uidvalidity != known->uidvalidity)
+      sync_idle_look (idle);
+    else
+      compare_idle (watch, idle);
+  }
 }
 
 gboolean
@@ -330,12 +443,20 @@ sync_watch_start (SyncWatch *watch, GError **error)
   for (Side side = 0; side < N_SIDES; side++) {
     SyncPeer *peer = watch->engine->peer[side];
 
-    watch->idles[side] = FALSE;
     if (!sync_watch_is_marked (watch) && !watch->notifies[side] &&
         imap_session_has (peer->session, IMAP_CAP_IDLE) && !start_idle (watch, peer, error))
       return FALSE;
+    update_idlers (watch, side);
   }
+  watch->resting = TRUE;
+  compare_idlers (watch);
   return TRUE;
+}
+
+void
+sync_watch_end (SyncWatch *watch)
+{
+  watch->resting = FALSE;
 }
 
 guint

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Without --oneshot: after the first pass both servers are followed."""
 
+import re
 import time
 from pathlib import Path
 
@@ -131,9 +132,56 @@ class Notified(_Live):
         self.local.append("Other", simple("not for it"))
         self.local.append("INBOX", simple("for it"))
         self.until(lambda: len(self.uids(self.remote)) == 1, "the message", running)
+        passes = running.err.count("C: ")
         self.rest()
+        self.assertLess(running.err.count("C: ") - passes, 10, "commands at rest")
         self.stop(running)
         self.assertNotIn("Other", self.remote.list())
+
+
+def connections(port):
+    """How many are open to a server on loopback."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(fields[1].split(":")[1], 16) == port and fields[3] == "01" for fields in lines)
+
+
+class Told(_Live):
+    """What the server on the other end may say, and leave out."""
+
+    links = ("tunnel", "imap")
+
+    @classmethod
+    def make_servers(cls):
+        from harness.dovecot import Dovecot
+
+        return [Dovecot("maildir"), Dovecot("sdbox")]
+
+    def test_an_expunge_that_only_the_count_shows(self):
+        "a STATUS that has a lower MESSAGES and no number that is news is a change"
+        from harness.tamper import Tamper
+
+        self.remote.append("INBOX", *(simple(f"message {i}") for i in range(3)))
+
+        def reply(data):
+            if not data.startswith(b"* STATUS"):
+                return data
+            return re.sub(rb"(UIDNEXT|UNSEEN|HIGHESTMODSEQ) \d+ ?", b"", data).replace(b" )", b")")
+
+        with Tamper(self.servers[1].port) as tamper:
+            self.account.remote["port"] = str(tamper.port)
+            self.account.write()
+            running = self.start()
+            tamper.reply = reply
+            client = self.remote
+            client.expunge([self.uids(client)[0]])
+            self.until(lambda: len(self.uids(self.local)) == 2, "the expunge", running)
+            self.stop(running)
+
+
+WITHOUT_NOTIFY = """protocol imap {
+  imap_capability = IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT LIST-EXTENDED CONDSTORE QRESYNC ESEARCH LIST-STATUS MULTIAPPEND
+}
+"""  # fmt: skip
 
 
 class Polled(_Live):
@@ -145,8 +193,7 @@ class Polled(_Live):
     def make_servers(cls):
         from harness.dovecot import Dovecot
 
-        without = "protocol imap {\n  imap_capability = IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT LIST-EXTENDED CONDSTORE QRESYNC ESEARCH LIST-STATUS MULTIAPPEND\n}\n"
-        return [Dovecot("maildir"), Dovecot("mdbox", extra=without)]
+        return [Dovecot("maildir"), Dovecot("mdbox", extra=WITHOUT_NOTIFY)]
 
     def test_inbox_and_another(self):
         "INBOX is told of by IDLE, another mailbox is found by the poll"
@@ -161,4 +208,102 @@ class Polled(_Live):
         self.until(lambda: len(self.uids(self.remote, "Box")) == 2, "the message of the other side", running)
         self.assertIn("IDLE", running.err)
         self.stop(running)
+        self.assertIdentical()
+
+
+class Idled(_Live):
+    """The option idle, and a server without NOTIFY that is asked for nothing else in time."""
+
+    links = ("tunnel", "imap")
+    options = {"poll": "3600", "idle": 'INBOX Box "Other one"'}
+
+    @classmethod
+    def make_servers(cls):
+        from harness.dovecot import Dovecot
+
+        return [Dovecot("maildir"), Dovecot("mdbox", extra=WITHOUT_NOTIFY)]
+
+    def setUp(self):
+        super().setUp()
+        for name in ("Box", "Other one"):
+            self.local.create(name)
+
+    def watched(self, running, side):
+        return len(re.findall(rf"{side} S: \+ idling", running.err))
+
+    def test_each_named_mailbox_is_heard_of_at_once(self):
+        "each mailbox of idle has a connection where nothing else tells of it, on both sides, and our own writes are no news"
+        running = self.start()
+        # On the remote server the session itself waits in INBOX; where there is NOTIFY too, all three are besides.
+        self.until(lambda: self.watched(running, "remote") == 3 and self.watched(running, "local") == 3, "six IDLE", running)
+        for number, name in enumerate(("Box", "INBOX", "Other one"), 1):
+            count = len(self.uids(self.local, name))
+            self.remote.append(name, simple(f"message {number}"))
+            self.until(lambda: len(self.uids(self.local, name)) == count + 1, f"the message in {name}", running)
+        client = self.local
+        client.expunge([self.uids(client, "Box")[0]])
+        self.until(lambda: not self.uids(self.remote, "Box"), "the expunge", running)
+        self.rest(4)
+        before = self.changes(running)
+        passes = running.err.count("mailboxes changed")
+        self.rest(2)
+        self.assertEqual(self.changes(running), before)
+        self.assertEqual(running.err.count("mailboxes changed"), passes, "passes at rest")
+        client.unsubscribe("Other one")
+        client.delete("Other one")
+        self.until(lambda: "Other one" not in self.remote.list(), "a mailbox that is watched can be deleted", running)
+        self.remote.append("Box", simple("still heard of"))
+        self.until(lambda: len(self.uids(self.local, "Box")) == 1, "the next message", running)
+        self.stop(running)
+        self.assertIdentical()
+
+    def test_it_ends_with_the_account(self):
+        "where the account ends, no connection is left behind"
+        before = connections(self.servers[1].port)
+        running = self.start()
+        self.until(lambda: self.watched(running, "remote") == 3, "IDLE", running)
+        self.assertEqual(connections(self.servers[1].port), before + 3)
+        self.stop(running)
+        end = time.monotonic() + 20
+        while connections(self.servers[1].port) > before and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(connections(self.servers[1].port), before)
+
+
+class Counted(_Live):
+    """A server that counts connections."""
+
+    links = ("tunnel", "imap")
+    options = {"poll": "1", "idle": "INBOX Box"}
+
+    @classmethod
+    def make_servers(cls):
+        from harness.dovecot import Dovecot
+
+        return [Dovecot("maildir"), Dovecot("mdbox", extra=WITHOUT_NOTIFY)]
+
+    def test_a_refused_connection_is_left_alone(self):
+        "the account goes on, the mailbox is found by the poll, and the server is asked once"
+        from harness.tamper import Tamper
+
+        self.local.create("Box")
+        logins = []
+
+        def command(data):
+            if b" LOGIN " in data or b" AUTHENTICATE " in data:
+                logins.append(data)
+                if len(logins) > 1:
+                    return b"NO [LIMIT] Maximum number of connections from user+IP exceeded"
+            return None
+
+        with Tamper(self.servers[1].port) as tamper:
+            tamper.command = command
+            self.account.remote["port"] = str(tamper.port)
+            self.account.write()
+            running = self.start()
+            self.until(lambda: "is tried again in 3600 seconds" in running.err, "a word about it", running)
+            self.remote.append("Box", simple("found"))
+            self.until(lambda: len(self.uids(self.local, "Box")) == 1, "the message", running)
+            self.stop(running)
+        self.assertEqual(len(logins), 2)
         self.assertIdentical()

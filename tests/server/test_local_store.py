@@ -184,8 +184,8 @@ class LocalStore(StoreCase):
 
 class StoreAlive(StoreCase):
     def test_a_running_imapsync_sees_what_others_do_to_the_store(self):
-        "a mail program over Dovecot's imap, and one that writes into the Maildir, are both followed"
-        account = self.make(poll=1)
+        "a mail program over Dovecot's imap, and one that writes into the Maildir, are both followed without any poll"
+        account = self.make(poll=3600)
         running = account.start()
         self.addCleanup(running.kill)
         place.wait_until((account.folder / "mail" / "INBOX" / "cur").is_dir, 30, "the store")

@@ -146,6 +146,10 @@ static const Fault faults[] = {
      "1: metered has to be full, light or pause, not \"no\"; did you mean \"full\"?"},
     {"notify-new-mail", "notify-new-mail=on\n" SERVERS,
      "1: notify-new-mail has to be YES or NO, not \"on\"; did you mean \"YES\"?"},
+    {"idle-pattern", "idle=INBOX lists/*\n" SERVERS,
+     "1: idle: \"lists/*\" is a pattern, and mailboxes are named here one by one"},
+    {"idle-many", "idle=a b c d e f\n" SERVERS,
+     "1: idle: no more than 5 mailboxes can be watched that way"},
     {"poll-in-section", REMOTE ("poll=5"),
      "5: poll is the account's, not a server's: it has to stand before the first section"},
     {"cipher", REMOTE ("SSL_cipher_list=HGIH:!aNULL"),
@@ -569,6 +573,30 @@ test_nearest_name (void)
 }
 
 static void
+test_idle (void)
+{
+  static const char *const named[] = {"INBOX",
+                                      "work"
+                                      "\x1f"
+                                      "now",
+                                      "b c", NULL};
+  g_autoptr (AccountConfig) by_default = parse (SERVERS);
+  g_autoptr (AccountConfig) config = parse ("idle=inbox \"work\\x00now\" \"b c\"\n" SERVERS);
+  g_autoptr (AccountConfig) none = parse ("idle=\n" SERVERS);
+  g_autoptr (AccountConfig) copy = account_config_copy (config);
+
+  g_assert_true (
+      g_strv_equal ((const char *const *)by_default->idle, (const char *const[]){"INBOX", NULL}));
+  g_assert_false (by_default->idle_chosen);
+  for (guint i = 0; i < g_strv_length (copy->idle); i++)
+    g_assert_cmpstr (copy->idle[i], ==, named[i]);
+  g_assert_cmpuint (g_strv_length (copy->idle), ==, 3);
+  g_assert_true (copy->idle_chosen);
+  g_assert_cmpuint (g_strv_length (none->idle), ==, 0);
+  g_assert_true (none->idle_chosen);
+}
+
+static void
 test_trust_options (void)
 {
   g_autoptr (AccountConfig) config =
@@ -664,6 +692,7 @@ test_example_shows_every_option_and_is_right (void)
       "compress",
       "password-command",
       "poll",
+      "idle",
       "metered",
       "notify-new-mail",
       "proxy",
@@ -769,6 +798,7 @@ main (int argc, char **argv)
   g_test_add_func ("/config/file/password-that-others-can-read",
                    test_password_that_others_can_read_is_warned_about);
   g_test_add_func ("/config/nearest-name", test_nearest_name);
+  g_test_add_func ("/config/idle", test_idle);
   g_test_add_func ("/config/trust-options", test_trust_options);
   g_test_add_func ("/config/selection", test_selection_options);
   g_test_add_func ("/config/ignore-mailbox", test_ignore_mailbox_has_to_be_a_regular_expression);
