@@ -205,7 +205,7 @@ class Notifications(NotificationsCase):
         self.service.set(self.work, Status="auth-failed", ErrorCode="auth")
         self.notified(1)
         self.applet.choose("Quit")
-        self.applet.process.wait(10)
+        self.applet.process.wait(60)
         self.assertEqual(self.calls("CloseNotification"), [[1]])
 
 

@@ -64,7 +64,7 @@ class Tray(AppletCase):
         self.eventually("in-sync", self.applet.icon)
         self.peer.listen(ITEM)
         self.service.set(work, Status="auth-failed", ErrorCode="auth")
-        place.wait_until(lambda: any(s[4] == "NewToolTip" for s in self.peer.signals), 5, "NewToolTip")
+        place.wait_until(lambda: any(s[4] == "NewToolTip" for s in self.peer.signals), 60, "NewToolTip")
         self.assertEqual([s[4] for s in self.peer.signals],
                          ["NewStatus", "NewAttentionIcon", "NewIcon", "NewTitle", "NewToolTip"])  # fmt: skip
         self.assertEqual(self.peer.signals[0][5], ("NeedsAttention",))
@@ -87,11 +87,12 @@ class Tray(AppletCase):
         work = self.service.add("work", Status="syncing")
         self.eventually("syncing", self.applet.icon)
         self.peer.listen(ITEM, "NewToolTip")
+        begun = time.monotonic()
         for percent in range(1, 101):
             self.service.set(work, Progress=percent)
             time.sleep(0.01)
         self.eventually(("Synchronizing, 100 %", ""), self.applet.tooltip)
-        self.assertLess(len(self.peer.signals), 8)
+        self.assertLess(len(self.peer.signals), 8 + 4 * (time.monotonic() - begun))
 
     def test_a_click_that_opens_no_menu(self):
         "Activate and SecondaryActivate synchronize; scrolling does nothing"
@@ -128,7 +129,7 @@ class Panels(AppletCase):
         "after two seconds the applet looks, and registers again until it is there"
         panel = self.panel(drops=1).start()
         self.eventually(1, lambda: len(panel.registrations))
-        self.eventually(1, lambda: len(panel.items), 5)
+        self.eventually(1, lambda: len(panel.items))
         self.assertEqual(len(panel.registrations), 2)
 
 

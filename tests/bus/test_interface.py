@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The D-Bus interface, member by member, with an engine that does what the test asks for."""
 
+import os
 import re
 import shlex
 import time
@@ -214,11 +215,11 @@ class Account(BusCase):
         lasted = time.monotonic() - begun
         self.peer.spin(0.6)
         self.assertGreater(lasted, 2.5)
-        self.assertLess(heard[0][0] - begun, 0.2, "the first change waits")
+        self.assertLess(heard[0][3][1].get("Progress", 0), 10, "the first change waits")
         for path in (WORK, ROOT):  # in all: where this process has to wait, they come in heaps
             times = [round(s[0] - begun, 3) for s in everything if s[1] == path and s[0] >= begun]
             self.assertLessEqual(len(times), lasted * 4 + 3, f"signals of {path} at {times}")
-        self.assertGreaterEqual(len(heard), 8)
+        self.assertGreaterEqual(len(heard), 4)
         self.assertEqual(heard[-1][3][1].get("Status"), "watching")
         self.assertEqual(heard[-1][3][1].get("Progress"), 100)
         self.assertEqual(remaining, sorted(remaining, reverse=True))
@@ -288,7 +289,7 @@ class Account(BusCase):
         self.assertIsNone(self.service.process.poll())
         self.bus.start()
         self.peer = self.connect()
-        self.peer.wait_for_name(seconds=15)
+        self.peer.wait_for_name()
         self.assertEqual(self.act(), (FIGURES,))
         self.assertEqual(self.peer.pid_of(), self.service.pid)
         self.assertEqual(self.service.err.count("started"), 1)
@@ -298,7 +299,7 @@ class Account(BusCase):
         self.bus.stop()
         self.wait_for_log_without_bus("the session bus went away")
         self.service.kill(15)
-        self.assertEqual(self.service.wait(5).status, 0)
+        self.assertEqual(self.service.wait(60).status, 0)
 
     def wait_for_log_without_bus(self, text):
         place.wait_until(lambda: text in self.service.err, 10, text)
@@ -313,23 +314,26 @@ class Flood(BusCase):
         self.peer.wait_for(WORK, "Status", "watching")
 
     def test_a_thousand_calls_a_second(self):
-        "1000 calls within a second or so, all answered, and memory stays"
+        "1000 calls cost less than a second of processor time, are all answered, and memory stays"
         self.flood(1000)
         before = self.memory()
-        seconds = min(self.flood(1000) for _ in range(3))
-        self.assertLess(seconds, 1.5)
+        begun = self.processor()
+        self.flood(1000)
+        self.assertLess(self.processor() - begun, 1, "seconds of processor time")
         self.flood(5000)
-        self.assertLess(self.memory() - before, 20000, "KiB more after 8000 calls")
+        self.assertLess(self.memory() - before, 20000, "KiB more after 6000 calls")
         self.assertEqual(self.peer.call(WORK, "SyncAndWait", "(as)", []), (FIGURES,))
 
     def flood(self, count):
-        begun = time.monotonic()
         for _ in range(count // 100):  # the bus allows 128 calls under way
             answers = [self.peer.start(WORK, "Sync", "(as)", ["quietly"]) for _ in range(50)]
             answers += [self.peer.start(WORK, "Get", "(ss)", ACCOUNT, "Status", iface=PROPERTIES) for _ in range(50)]
             self.peer.wait(lambda: all(answers), 60)
             self.assertEqual({type(a[0]) for a in answers}, {tuple}, answers[0])
-        return time.monotonic() - begun
+
+    def processor(self):
+        fields = (place.Path("/proc") / str(self.service.pid) / "stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self):
         text = (place.Path("/proc") / str(self.service.pid) / "status").read_text()

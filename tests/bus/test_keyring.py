@@ -172,12 +172,12 @@ class Keyring(KeyringCase):
         self.wait_for_log(service, "password of remote: before")
         self.bus.stop()
         place.stop(self.daemon)
-        place.wait_until(lambda: "the session bus went away" in service.err, 10, "the end of the bus")
+        place.wait_until(lambda: "the session bus went away" in service.err, 60, "the end of the bus")
         self.bus.start()
         self.peer = self.connect()
         self.unlocked_keyring()
         self.store("after")
-        self.peer.wait_for_name(seconds=15)
+        self.peer.wait_for_name()
         self.wait_for_log(service, "password of remote: after")
 
 

@@ -92,7 +92,7 @@ class Sleep(SystemBus):
         time.sleep(0.5)
         self.assertIsNone(service.process.poll(), service.err)
         service.kill(signal.SIGTERM)
-        self.assertEqual(service.wait(5).status, 0)
+        self.assertEqual(service.wait(60).status, 0)
 
 
 class Network(SystemBus):
@@ -143,8 +143,10 @@ class Network(SystemBus):
         "many changes within a second are one"
         self.peer.spin(1.5)
         before = self.service.err.count("far: network")
+        begun = time.monotonic()
         for _ in range(10):
             self.set(*self.LOST)
             self.set(*self.CONNECTED)
+        seconds = time.monotonic() - begun
         self.peer.spin(2.5)
-        self.assertLessEqual(self.service.err.count("far: network") - before, 3)
+        self.assertLessEqual(self.service.err.count("far: network") - before, 3 + 2 * seconds)

@@ -113,7 +113,7 @@ class Reload(BusCase):
         self.assertEqual(self.news(), ["a: started, mode 0"])
         self.peer.wait_for(account_path("a"), "Status", "watching")
         self.service.kill(signal.SIGTERM)
-        self.assertEqual(self.service.wait(10).status, 0)
+        self.assertEqual(self.service.wait(60).status, 0)
 
     def test_a_call_meanwhile(self):
         "who waits for a pass of an account that goes is answered"
@@ -142,7 +142,7 @@ class Reload(BusCase):
         self.peer.spin(0.02)
         self.service.kill(signal.SIGTERM)
         self.peer.wait(lambda: answer)
-        self.assertEqual(self.service.wait(10).status, 0)
+        self.assertEqual(self.service.wait(60).status, 0)
 
 
 class OneFile(BusCase):

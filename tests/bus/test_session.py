@@ -79,7 +79,7 @@ class Session(RealCase):
         options = {name.replace("_", "-"): value for name, value in options.items()}
         self.write(self.home, "work", local, {**remote, **self.remote}, **options)
 
-    def wait_watching(self, seconds=30):
+    def wait_watching(self, seconds=60):
         self.peer.wait_for(WORK, "Status", "watching", seconds)
 
 
@@ -97,7 +97,7 @@ class Told(Session):
                 client.append("INBOX", simple(f"read {wanted}", flags=("\\Seen",)))
                 client.append("INBOX", simple(f"new {wanted}"), simple(f"new too {wanted}"))
             self.peer.wait(self.identical, 20)
-            self.peer.wait(lambda: sum(s[3][1]["copied-local"] for s in heard) == 3, 10)
+            self.peer.wait(lambda: sum(s[3][1]["copied-local"] for s in heard) == 3)
             self.assertEqual(sum(s[3][1]["new-mail"] for s in heard), 2 if wanted else 0)
             self.stop(service)
 
@@ -437,4 +437,4 @@ class Full(Session):
         service = self.start(self.home, prefix=prefix)
         self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
         service.kill(signal.SIGTERM)
-        self.assertEqual(service.wait(20).status, 0)
+        self.assertEqual(service.wait(60).status, 0)

@@ -11,6 +11,7 @@ import termios
 from harness import compare, place
 from harness.dovecot import PASSWORD
 from harness.imapsync import binary
+from harness.local_store import StoreAccount, as_user
 
 from bus.test_keyring import LOGIN
 from bus.test_real import RealCase
@@ -48,7 +49,7 @@ class Terminal:
         return self.shown
 
     def wait_for(self, text):
-        place.wait_until(lambda: text in self.read(), 20, f"{text!r} on the terminal, which shows {self.shown!r}")
+        place.wait_until(lambda: text in self.read(), 60, f"{text!r} on the terminal, which shows {self.shown!r}")
 
     def echoes(self):
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
@@ -65,7 +66,7 @@ class Terminal:
             return pid and (os.waitstatus_to_exitcode(status),)
 
         if self.status is None:
-            self.status = place.wait_until(ended, 30, "the end of imapsync")[0]
+            self.status = place.wait_until(ended, 60, "the end of imapsync")[0]
         return self.status
 
     def close(self):
@@ -198,7 +199,7 @@ class Stored(StoreCase):
         self.start(self.home)
         self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "auth-failed", 30)
         self.assertEqual(self.store_by_pipe(PASSWORD.encode() + b"\n")[1], 0)
-        self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "watching", 30)
+        self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "watching")
         self.peer.wait(self.identical, 20)
 
     # On a terminal
@@ -231,7 +232,7 @@ class Stored(StoreCase):
         terminal = self.on_terminal()
         terminal.wait_for(b"(remote): ")
         terminal.type(b"half\x1a")  # no shell here could continue it, so it goes on at once
-        place.wait_until(lambda: terminal.read().count(b"(remote): ") == 2, 10, "the second question")
+        place.wait_until(lambda: terminal.read().count(b"(remote): ") == 2, 60, "the second question")
         self.assertFalse(terminal.echoes())
         terminal.type(b"later\n")
         self.assertEqual(terminal.wait(), 0, terminal.shown)
@@ -252,6 +253,36 @@ class Stored(StoreCase):
         result = self.run_program(self.home, "--oneshot")
         self.assertEqual(result.status, 0, str(result))
         self.assertTrue(self.identical())
+
+
+class SetUp(RealCase):
+    """--setup makes a local store, which is no user's but an ordinary one's: so is who runs it here."""
+
+    def test_then_oneshot_logs_in_with_it(self):
+        "--setup puts the password into the keyring and into no file, and --oneshot synchronizes with it"
+        self.unlocked_keyring()
+        self.append(1, "from the provider")
+        account = StoreAccount({}, name="example.org")
+        self.addCleanup(account.close)
+        account.config.unlink()
+        authority = account.dir / "ca.pem"
+        authority.write_text(self.servers[1].authority.pem.read_text())
+        account.give()
+        answers = {"address": f"{self.user}@example.org", "host": f"127.0.0.1:{self.servers[1].tls_port}",
+                   "user": self.user, "ca-file": authority, "password-in": "keyring"}  # fmt: skip
+        env = {**account.environment(), **self.environment()}
+        command = [*as_user(), binary(), "--setup", *(f"--{k}={v}" for k, v in answers.items())]
+        done = subprocess.run(command, input=f"{PASSWORD}\n", env=env, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertNotIn("Sanitizer", done.stderr)
+        self.assertNotIn("password", account.config.read_text())
+        path, = self.secret("SearchItems", "(a{ss})", {"application": "imapsync", "account": "example.org", "side": "remote"})[0]
+        secret = self.secret("GetSecret", "(o)", self.session(), path=path, iface=ITEM)[0]
+        self.assertEqual(bytes(secret[2]).decode(), PASSWORD)
+        result = account.once(env=self.environment())
+        self.assertEqual(result.status, 0, str(result))
+        self.assertEqual(compare.differences(compare.snapshot(account, self.user), compare.snapshot(self.servers[1], self.user)), [])
+        self.assertEqual(len(list((account.folder / "mail" / "INBOX").glob("[cn]*/*,*"))), 1)
 
 
 class NotStored(StoreCase):

@@ -186,7 +186,7 @@ class AppletCase(unittest.TestCase):
         self.addCleanup(applet.stop)
         return applet
 
-    def eventually(self, expected, get, seconds=10):
+    def eventually(self, expected, get, seconds=60):
         """@get() becomes @expected."""
         try:
             place.wait_until(lambda: get() == expected, seconds, "it", 0.05)

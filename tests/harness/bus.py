@@ -23,6 +23,7 @@ _CONFIG = """\
   <auth>EXTERNAL</auth>
   <servicedir>{services}</servicedir>
   <policy context="default">
+    <allow user="*"/>
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
     <allow own="*"/>
@@ -122,7 +123,7 @@ class Peer:
 
     # Others' objects
 
-    def call(self, name, path, interface, method, arguments=None, timeout=10):
+    def call(self, name, path, interface, method, arguments=None, timeout=30):
         """The unpacked reply: None, a value, or a tuple of values."""
         reply = self.connection.call_sync(name, path, interface, method, arguments, None,
                                           Gio.DBusCallFlags.NO_AUTO_START, timeout * 1000, None)  # fmt: skip
@@ -141,7 +142,7 @@ class Peer:
         except GLib.Error:
             return None
 
-    def wait_owner(self, name, seconds=15):
+    def wait_owner(self, name, seconds=60):
         return place.wait_until(lambda: self.owner(name), seconds, f"{name} on the bus")
 
     def listen(self, interface=None, member=None):

@@ -16,10 +16,6 @@ from dataclasses import dataclass, field
 
 from . import build, place
 
-# Tests that watch several programs of a desktop act in real time: what is too late on a machine that runs
-# other tests meanwhile may be tried once more, alone. Nothing that synchronizes mail is ever tried twice.
-REAL_TIME = ("applet.", "bus.", "server.test_live.")
-
 BUILDS = {
     "build.gcc": ("gcc", "it compiles with gcc without a warning"),
     "build.sanitized": ("sanitized", "it compiles with clang and the sanitizers without a warning"),
@@ -116,8 +112,6 @@ class Runner:
         jobs = self.jobs(python)
         try:
             self.work(jobs)
-            again = self.late_ones(python)
-            self.work(again, at_once=1)
         finally:
             for job in jobs:
                 place.stop(job.process)
@@ -186,10 +180,10 @@ class Runner:
             env["IMAPSYNC_KEEP"] = "1"
         return {**os.environ, **env}
 
-    def jobs(self, python, units=True):
+    def jobs(self, python):
         env = self.environment()
         jobs = []
-        if units and "sanitized" not in self.broken:
+        if "sanitized" not in self.broken:
             meson = self.meson_tests()
             if meson:
                 command = ["meson", "test", "-C", build.folder("sanitized"), "--no-rebuild", "--num-processes", "2"]
@@ -206,22 +200,11 @@ class Runner:
                             titles=dict(tests)))  # fmt: skip
         return sorted(jobs, key=lambda job: -job.cost)
 
-    def late_ones(self, python):
-        """Takes the failures of tests in real time back, and tells of it: they are run again, alone."""
-        late = {o.name for o in self.outcomes if o.result == "failed" and o.name.startswith(REAL_TIME)
-                and not o.detail.startswith("not run")}  # fmt: skip
-        if not late:
-            return []
-        print(f"\n{len(late)} failed in real time and are tried once more, alone: {', '.join(sorted(late))}\n")
-        self.outcomes = [o for o in self.outcomes if o.name not in late]
-        return self.jobs({cls: [t for t in tests if t[0] in late] for cls, tests in python.items()
-                          if any(name in late for name, _ in tests)}, units=False)  # fmt: skip
-
-    def work(self, jobs, at_once=0):
+    def work(self, jobs):
         waiting, running = list(jobs), []
         scratch = place.folder("run")
         while waiting or running:
-            while waiting and len(running) < (at_once or self.options.jobs):
+            while waiting and len(running) < self.options.jobs:
                 job = waiting.pop(0)
                 self.start(job, scratch / str(len(waiting)))
                 running.append(job)

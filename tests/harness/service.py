@@ -79,7 +79,7 @@ class Client:
                 pass
             time.sleep(0.005)
 
-    def wait(self, condition, seconds=10.0, what="a condition"):
+    def wait(self, condition, seconds=60.0, what="a condition"):
         end = time.monotonic() + seconds
         while True:
             while self.context.iteration(False):
@@ -91,7 +91,7 @@ class Client:
                 raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
             time.sleep(0.005)
 
-    def wait_for_name(self, name=NAME, seconds=10.0, there=True):
+    def wait_for_name(self, name=NAME, seconds=60.0, there=True):
         self.wait(lambda: self.has_name(name) == there, seconds, f"{name} {'on' if there else 'to leave'} the bus")
 
     def has_name(self, name=NAME):
@@ -141,7 +141,7 @@ class Client:
     def get_all(self, path):
         return self.call(path, "GetAll", "(s)", NAME if path == ROOT else ACCOUNT, iface=PROPERTIES)[0]
 
-    def wait_for(self, path, name, value, seconds=10.0):
+    def wait_for(self, path, name, value, seconds=60.0):
         values = value if isinstance(value, (tuple, list, set)) else (value,)
         try:
             return self.wait(lambda: self.get(path, name) in values, seconds, name)
@@ -234,7 +234,7 @@ class BusCase(unittest.TestCase):
             running.kill(15)
             running.wait(20)
 
-    def wait_for_log(self, running, text, seconds=10.0, count=1):
+    def wait_for_log(self, running, text, seconds=60.0, count=1):
         try:
             self.peer.wait(lambda: running.err.count(text) >= count, seconds, text)
         except TimeoutError:
