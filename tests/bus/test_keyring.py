@@ -36,7 +36,7 @@ class KeyringCase(BusCase):
         self.addCleanup(place.stop, self.daemon)
         self.daemon.stdin.write(stdin)
         self.daemon.stdin.close()
-        self.peer.wait_for_name(SECRETS, 10)
+        self.peer.wait_for_name(SECRETS)
 
     def stop_keyring(self):
         place.stop(self.daemon)

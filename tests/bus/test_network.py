@@ -38,7 +38,7 @@ class SystemBus(BusCase):
         process = place.spawn(["/usr/bin/python3", "-m", "dbusmock", "--system", "--template", template], stdout=log,
                               stderr=log, env={"PATH": "/usr/bin:/bin", "DBUS_SYSTEM_BUS_ADDRESS": self.system.address})  # fmt: skip
         self.addCleanup(place.stop, process)
-        self.boss.wait_for_name(name, 20)
+        self.boss.wait_for_name(name)
         return process
 
 

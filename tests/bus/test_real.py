@@ -66,8 +66,8 @@ class Real(RealCase):
         self.peer.wait(lambda: finished)
         self.assertIs(finished[0][3][0], True)
         self.append(1, "while it watches")
-        self.peer.wait_for(WORK, "Messages", 2, 20)
-        self.peer.wait(self.identical, 20)
+        self.peer.wait_for(WORK, "Messages", 2)
+        self.peer.wait(self.identical)
 
     def test_oneshot_is_handed_over(self):
         "--oneshot beside the running one exits with 0 when all is in sync"
@@ -96,7 +96,7 @@ class Real(RealCase):
             client.expunge(range(1, 26))
         self.servers[0].lose_index(self.user)
         service = self.start(self.home)
-        self.peer.wait_for(WORK, "Conflicts", 1, 30)
+        self.peer.wait_for(WORK, "Conflicts", 1)
         self.peer.wait_for(WORK, "Status", "watching")
         (conflict,) = self.peer.call(WORK, "ListConflicts")[0]
         result = self.run_program(self.home, f"--resolve={conflict[0]}:retry")
@@ -105,7 +105,7 @@ class Real(RealCase):
         result = self.run_program(self.home, f"--resolve={conflict[0]}:restore")
         self.assertEqual(result.status, 0, str(result))
         self.assertIn(str(service.pid), result.err)
-        self.peer.wait(self.identical, 20)
+        self.peer.wait(self.identical)
         self.assertEqual([compare.snapshot(s, self.user).total() for s in self.servers], [30, 30])
         self.assertEqual(self.peer.call(WORK, "ListConflicts"), ([],))
 
@@ -167,7 +167,7 @@ class RealKeyring(RealCase):
         self.store("pass")
         self.lock()
         self.start(self.home)
-        self.peer.wait_for(WORK, "Status", "keyring-locked", 20)
+        self.peer.wait_for(WORK, "Status", "keyring-locked")
         self.unlock()
         self.peer.wait_for(WORK, "Status", "watching")
 
@@ -176,7 +176,7 @@ class RealKeyring(RealCase):
         wrong = "Winter-unter-Wurzeln-72"
         self.store(wrong)
         running = self.start(self.home, plain=True)
-        self.peer.wait_for(WORK, "Status", "auth-failed", 30)
+        self.peer.wait_for(WORK, "Status", "auth-failed")
         memory.assert_secret(self, running.pid, wrong, 1)
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "auth")
         tried = self.servers[1].log().count("auth failed")
@@ -189,7 +189,7 @@ class RealKeyring(RealCase):
     def test_no_password(self):
         "without one stored no login is tried; storing it is enough"
         self.start(self.home)
-        self.peer.wait_for(WORK, "Status", "auth-failed", 30)
+        self.peer.wait_for(WORK, "Status", "auth-failed")
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "keyring")
         self.store("pass")
         self.peer.wait_for(WORK, "Status", "watching")

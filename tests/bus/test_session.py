@@ -96,7 +96,7 @@ class Told(Session):
             with self.servers[1].connect(self.user) as client:
                 client.append("INBOX", simple(f"read {wanted}", flags=("\\Seen",)))
                 client.append("INBOX", simple(f"new {wanted}"), simple(f"new too {wanted}"))
-            self.peer.wait(self.identical, 20)
+            self.peer.wait(self.identical)
             self.peer.wait(lambda: sum(s[3][1]["copied-local"] for s in heard) == 3)
             self.assertEqual(sum(s[3][1]["new-mail"] for s in heard), 2 if wanted else 0)
             self.stop(service)
@@ -125,7 +125,7 @@ class Told(Session):
                           simple("=?utf-8?q?Gr=C3=BC=C3=9Fe=2C?= =?utf-8?q?_bad?= day", message_id="<bad@simple>"))  # fmt: skip
         heard = self.peer.listen("Conflict")
         self.start(self.home)
-        self.peer.wait_for(WORK, "Conflicts", 1, 30)
+        self.peer.wait_for(WORK, "Conflicts", 1)
         self.wait_watching()
         ((_, kind, mailbox, local, remote, details),) = self.peer.call(WORK, "ListConflicts")[0]
         self.assertEqual((kind, mailbox, local, remote), ("refused", "INBOX", 2, 0))
@@ -155,7 +155,7 @@ class Networked(Session):
                               stdout=log, stderr=log,
                               env={"PATH": "/usr/bin:/bin", "DBUS_SYSTEM_BUS_ADDRESS": self.system.address})  # fmt: skip
         self.addCleanup(place.stop, process)
-        self.boss.wait_for_name(NM, 20)
+        self.boss.wait_for_name(NM)
         add_metered(self.boss)
 
     def environment(self, **more):
@@ -197,20 +197,20 @@ class Networked(Session):
         with self.servers[0].connect(self.user) as client:
             client.select("INBOX")
             client.expunge([1])
-        self.peer.wait_for(WORK, "Waiting", 1, 20)
+        self.peer.wait_for(WORK, "Waiting", 1)
         self.stop(service)
         self.start(self.home)
         self.wait_watching()
         self.assertEqual(self.peer.get(WORK, "Waiting"), 1)
         self.network()
-        self.peer.wait(self.identical, 30)
+        self.peer.wait(self.identical)
         self.peer.wait_for(WORK, "Waiting", 0)
         self.assertEqual(self.subjects(0), 3)
         self.network(metered=True)
         self.peer.spin(3)  # changes of the network are gathered for a second
         with self.servers[1].connect(self.user) as client:
             self.large_and_small(client, "again")
-        self.peer.wait_for(WORK, "Waiting", 1, 20)
+        self.peer.wait_for(WORK, "Waiting", 1)
         self.assertEqual(self.subjects(0), 4)
 
     def test_full(self):
@@ -229,7 +229,7 @@ class Networked(Session):
         self.setup_account(metered="pause")
         self.append(1, "new")
         self.start(self.home)
-        self.peer.wait_for(WORK, "Status", "paused", 20)
+        self.peer.wait_for(WORK, "Status", "paused")
         self.assertEqual((self.peer.get(WORK, "ErrorCode"), self.peer.get(WORK, "PausedUntil")), ("metered", 0))
         self.assertBusError("Paused", self.peer.call, WORK, "SyncAndWait", "(as)", [])
         self.assertFalse(self.identical())
@@ -238,15 +238,15 @@ class Networked(Session):
         self.assertTrue(self.identical())
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "")
         self.network(metered=True)
-        self.peer.wait_for(WORK, "Status", "paused", 20)
+        self.peer.wait_for(WORK, "Status", "paused")
         self.peer.call(WORK, "Resume")
         self.wait_watching()
         self.append(1, "in spite of it")
-        self.peer.wait(self.identical, 20)
+        self.peer.wait(self.identical)
         self.network()
         self.peer.spin(3)
         self.network(metered=True)
-        self.peer.wait_for(WORK, "Status", "paused", 20)
+        self.peer.wait_for(WORK, "Status", "paused")
 
     def test_captive_portal(self):
         "behind a captive portal nothing is tried, and the code says so; behind it, it goes on at once"
@@ -254,7 +254,7 @@ class Networked(Session):
         self.setup_account()
         self.append(1, "new")
         self.start(self.home)
-        self.peer.wait_for(WORK, "ErrorCode", "portal", 20)
+        self.peer.wait_for(WORK, "ErrorCode", "portal")
         self.assertEqual(self.peer.get(WORK, "Status"), "offline")
         self.assertEqual(self.peer.get(WORK, "NextTry"), 0)
         self.assertFalse(self.identical())
@@ -263,7 +263,7 @@ class Networked(Session):
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "")
         self.assertTrue(self.identical())
         self.network(connectivity=0)
-        self.peer.wait_for(WORK, "Status", "offline", 20)
+        self.peer.wait_for(WORK, "Status", "offline")
         self.assertEqual(self.peer.get(WORK, "ErrorCode"), "")
         self.network()
         self.wait_watching()
@@ -413,7 +413,7 @@ class Full(Session):
         user = [] if place.ROOT else ["--map-current-user", "--keep-caps"]
         script = 'mount -t tmpfs -o size=128m none "$1" && head -c 200M /dev/zero >"$1/fill"; shift; exec "$@"'
         service = self.start(self.home, prefix=["unshare", "--mount", *user, "sh", "-c", script, "sh", str(data)])
-        self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
+        self.peer.wait_for(WORK, "ErrorCode", "disk-full")
         self.assertEqual(self.peer.get(WORK, "Status"), "error")
         self.assertGreater(self.peer.get(WORK, "NextTry"), time.time() - 1)
         self.assertBusError("DiskFull", self.peer.call, WORK, "SyncAndWait", "(as)", [])
@@ -435,6 +435,6 @@ class Full(Session):
         result = self.home.start("--oneshot", env=self.environment(), prefix=prefix).wait(60)
         self.assertEqual(result.status, 2, result)
         service = self.start(self.home, prefix=prefix)
-        self.peer.wait_for(WORK, "ErrorCode", "disk-full", 20)
+        self.peer.wait_for(WORK, "ErrorCode", "disk-full")
         service.kill(signal.SIGTERM)
         self.assertEqual(service.wait(60).status, 0)

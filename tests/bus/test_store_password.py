@@ -197,10 +197,10 @@ class Stored(StoreCase):
         "an account that had no password goes on as soon as one is stored"
         self.append(1, "waits")
         self.start(self.home)
-        self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "auth-failed", 30)
+        self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "auth-failed")
         self.assertEqual(self.store_by_pipe(PASSWORD.encode() + b"\n")[1], 0)
         self.peer.wait_for("/org/imapsync/Sync1/account/work", "Status", "watching")
-        self.peer.wait(self.identical, 20)
+        self.peer.wait(self.identical)
 
     # On a terminal
 
