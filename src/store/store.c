@@ -319,6 +319,27 @@ store_begin (Store *store, GError **error)
   return TRUE;
 }
 
+static void
+run_for_reading (Store *store, const char *sql)
+{
+  g_autoptr (StoreQuery) query = store->in_transaction ? NULL : store_query (store, sql, NULL);
+
+  if (query != NULL)
+    sqlite3_step (query);
+}
+
+void
+store_begin_reading (Store *store)
+{
+  run_for_reading (store, "BEGIN");
+}
+
+void
+store_end_reading (Store *store)
+{
+  run_for_reading (store, "COMMIT");
+}
+
 /* Once a transaction with intents is committed, effects go out, so it must survive a power cut too
  * (R9). The log is flushed, which makes all that came before it durable as well. Transactions
  * without intents are not flushed: they confirm, and if the power takes them, the intents they

@@ -42,6 +42,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Store, store_close)
 FlagTable *store_flags (Store *store);
 
 gboolean store_begin (Store *store, GError **error);
+
+/* Around many questions in a row, so that not each of them looks at the file anew. Nothing is
+ * written in between. Within a transaction they do nothing. */
+void store_begin_reading (Store *store);
+void store_end_reading (Store *store);
 gboolean store_commit (Store *store, GError **error);
 void store_rollback (Store *store);
 

@@ -183,9 +183,9 @@ mailboxes_with_intents (SyncEngine *engine, GError **error)
   return set;
 }
 
-gboolean
-sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailboxes,
-                     GPtrArray *trees[N_SIDES], GError **error)
+static gboolean
+collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailboxes,
+                GPtrArray *trees[N_SIDES], GError **error)
 {
   g_autoptr (GPtrArray) saved = store_mailboxes (engine->store, error);
   g_autoptr (GHashTable) with_intents = NULL;
@@ -215,6 +215,18 @@ sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *
   if (!engine->dry_run)
     warn_about_unknown (engine, mailboxes);
   return TRUE;
+}
+
+gboolean
+sync_collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailboxes,
+                     GPtrArray *trees[N_SIDES], GError **error)
+{
+  gboolean ok;
+
+  store_begin_reading (engine->store);
+  ok = collect_listed (engine, choice, mailboxes, trees, error);
+  store_end_reading (engine->store);
+  return ok;
 }
 
 gboolean

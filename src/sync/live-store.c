@@ -46,6 +46,24 @@ sync_live_open_store (const AccountConfig *config, gboolean copy, GError **error
   return store;
 }
 
+static gboolean
+count_messages (Store *store, GPtrArray *mailboxes, guint64 *messages, GError **error)
+{
+  gboolean ok = TRUE;
+
+  *messages = 0;
+  store_begin_reading (store);
+  for (guint i = 0; ok && i < mailboxes->len; i++) {
+    const StoreMailbox *mailbox = g_ptr_array_index (mailboxes, i);
+    guint64 count = 0;
+
+    ok = store_pairs_count (store, mailbox->id, &count, error);
+    *messages += count;
+  }
+  store_end_reading (store);
+  return ok;
+}
+
 gboolean
 sync_live_count (Store *store, SyncLiveCounts *counts, GError **error)
 {
@@ -61,16 +79,7 @@ sync_live_count (Store *store, SyncLiveCounts *counts, GError **error)
   for (guint i = 0; i < holds->len; i++)
     counts->waiting += ((StoreHold *)g_ptr_array_index (holds, i))->kind == STORE_HOLD_METERED;
   counts->held = holds->len - counts->waiting;
-  counts->messages = 0;
-  for (guint i = 0; i < mailboxes->len; i++) {
-    guint64 count;
-
-    if (!store_pairs_count (store, ((StoreMailbox *)g_ptr_array_index (mailboxes, i))->id, &count,
-                            error))
-      return FALSE;
-    counts->messages += count;
-  }
-  return TRUE;
+  return count_messages (store, mailboxes, &counts->messages, error);
 }
 
 /* --- pause ----------------------------------------------------------------------------------- */

@@ -312,10 +312,15 @@ guint
 sync_tell_holds (SyncEngine *engine)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) mailboxes = store_mailboxes (engine->store, &error);
-  g_autoptr (GPtrArray) conflicts = store_conflicts (engine->store, NULL);
+  g_autoptr (GPtrArray) all = store_holds (engine->store, 0, &error);
+  g_autoptr (GPtrArray) mailboxes = NULL;
+  g_autoptr (GPtrArray) conflicts = NULL;
   guint count = 0;
 
+  if (all == NULL || all->len == 0)
+    return 0;
+  mailboxes = store_mailboxes (engine->store, &error);
+  conflicts = store_conflicts (engine->store, NULL);
   for (guint i = 0; mailboxes != NULL && i < mailboxes->len; i++) {
     const StoreMailbox *mailbox = g_ptr_array_index (mailboxes, i);
     g_autoptr (GPtrArray) holds = store_holds (engine->store, mailbox->id, &error);

@@ -278,15 +278,31 @@ is_met (const TreeContext *tree, const TreePlace *place, const TreePlace *mover)
 {
   if (met_by (tree, mover, place) != NULL)
     return TRUE;
+  if (!tree_name_is_below (place->now, target_of (mover)))
+    return FALSE;
   for (guint i = 0; i < tree->places[place->side]->len; i++)
     if (met_by (tree, mover, g_ptr_array_index (tree->places[place->side], i)) == place)
       return TRUE;
   return FALSE;
 }
 
-/* It stands in another's way, or in its own. */
+/* Below one that is to be deleted. */
 static gboolean
-is_in_the_way (const TreeContext *tree, const TreePlace *place)
+is_below_doomed (const TreeContext *tree, const TreePlace *place)
+{
+  for (guint i = 0; i < tree->places[place->side]->len; i++) {
+    const TreePlace *other = g_ptr_array_index (tree->places[place->side], i);
+
+    if (other->real && other != place && is_to_delete (other) &&
+        tree_name_is_below (place->now, other->now))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* It stands in the way of one of @movers, or in its own. */
+static gboolean
+is_in_the_way (const TreeContext *tree, const TreePlace *place, const GPtrArray *movers)
 {
   const char *target = target_of (place);
 
@@ -294,28 +310,43 @@ is_in_the_way (const TreeContext *tree, const TreePlace *place)
     return FALSE;
   if (tree_name_is_below (target, place->now) || tree_name_is_below (place->now, target))
     return TRUE;
-  for (guint i = 0; i < tree->places[place->side]->len; i++) {
-    const TreePlace *other = g_ptr_array_index (tree->places[place->side], i);
+  for (guint i = 0; i < movers->len; i++) {
+    const TreePlace *other = g_ptr_array_index (movers, i);
 
-    if (other->real && other != place && other->now != NULL && is_to_move (other) &&
+    if (other != place &&
         (strcmp (target_of (other), place->now) == 0 ||
          tree_name_is_below (target_of (other), place->now) || is_met (tree, place, other)))
       return is_to_move (place) || met_by (tree, other, place) != NULL;
-    if (is_to_move (place) && other->real && is_to_delete (other) &&
-        tree_name_is_below (place->now, other->now))
-      return TRUE;
   }
-  return FALSE;
+  return is_to_move (place) && is_below_doomed (tree, place);
+}
+
+/* Those whose names are not yet what they shall be. (transfer container) */
+static GPtrArray *
+find_movers (const TreeContext *tree, Side side)
+{
+  GPtrArray *movers = g_ptr_array_new ();
+
+  for (guint i = 0; i < tree->places[side]->len; i++) {
+    TreePlace *place = g_ptr_array_index (tree->places[side], i);
+
+    if (place->real && place->now != NULL && is_to_move (place))
+      g_ptr_array_add (movers, place);
+  }
+  return movers;
 }
 
 /* A swap, or a mailbox that moves above or below itself: one goes by a middle name. */
 static gboolean
 step_aside (TreeContext *tree, Side side)
 {
-  for (guint i = 0; i < tree->places[side]->len; i++) {
+  g_autoptr (GPtrArray) movers = find_movers (tree, side);
+
+  for (guint i = 0; movers->len > 0 && i < tree->places[side]->len; i++) {
     TreePlace *place = g_ptr_array_index (tree->places[side], i);
 
-    if (place->real && place->now != NULL && !place->stepped && is_in_the_way (tree, place)) {
+    if (place->real && place->now != NULL && !place->stepped &&
+        is_in_the_way (tree, place, movers)) {
       place->stepped = TRUE;
       move_to (tree, place, tree_step_name (tree));
       return TRUE;
