@@ -23,6 +23,18 @@ typedef struct {
   char *text;
 } List;
 
+/* What the operations gave of late: a mailbox's messages have few lists among them, and each of
+ * them is compared and merged many times in a row. */
+#define N_RESULTS 256
+
+typedef enum { OP_NONE, OP_COMBINE, OP_MASK } Op;
+
+typedef struct {
+  Op op;
+  guint32 a, b, c, how;
+  FlagsId id;
+} Result;
+
 struct _FlagTable {
   GPtrArray *flags;         /* Flag, by number */
   GHashTable *flag_by_name; /* Flag, itself */
@@ -31,6 +43,7 @@ struct _FlagTable {
   List empty;
   GArray *scratch; /* guint32: the list that is being looked for */
   FlagsId max;
+  Result results[N_RESULTS];
 };
 
 /* A number read from a database must leave room for all those still to come. */
@@ -299,13 +312,34 @@ flag_table_contains (const FlagTable *table, FlagsId id, const char *flag)
              NULL;
 }
 
+/* Where the result of an operation on its operands is kept, or will be. */
+static Result *
+find_result (FlagTable *table, const Result *key, gboolean *known)
+{
+  guint32 hash = (((key->a * 31 + key->b) * 31 + key->c) * 31 + key->how) * 7 + (guint32)key->op;
+  Result *result = &table->results[(hash ^ hash >> 8) % N_RESULTS];
+
+  *known = result->op == key->op && result->a == key->a && result->b == key->b &&
+           result->c == key->c && result->how == key->how;
+  if (!*known)
+    *result = *key;
+  return result;
+}
+
 /* Walks two lists together and keeps what is only in @a, only in @b, in both. */
 static FlagsId
 combine (FlagTable *table, FlagsId a, FlagsId b, gboolean only_a, gboolean only_b, gboolean both)
 {
-  const List *x = get_list (table, a), *y = get_list (table, b);
+  const Result key = {OP_COMBINE, a, b, 0, (guint32)(only_a << 2 | only_b << 1 | both), 0};
+  const List *x, *y;
   guint32 i = 0, j = 0;
+  gboolean known;
+  Result *result = find_result (table, &key, &known);
 
+  if (known)
+    return result->id;
+  x = get_list (table, a);
+  y = get_list (table, b);
   g_array_set_size (table->scratch, 0);
   while (i < x->n || j < y->n) {
     gboolean in_a = j == y->n || (i < x->n && x->flags[i] <= y->flags[j]);
@@ -317,7 +351,7 @@ combine (FlagTable *table, FlagsId a, FlagsId b, gboolean only_a, gboolean only_
     i += in_a;
     j += in_b;
   }
-  return intern_scratch (table);
+  return result->id = intern_scratch (table);
 }
 
 FlagsId
@@ -347,8 +381,8 @@ advance_to (const List *list, guint32 *i, guint32 number)
   return *i < list->n && list->flags[*i] == number;
 }
 
-FlagsId
-flag_table_mask (FlagTable *table, FlagsId id, const FlagMask *mask)
+static FlagsId
+make_mask (FlagTable *table, FlagsId id, const FlagMask *mask)
 {
   const List *list = get_list (table, id);
   const List *permitted = get_list (table, mask->permitted);
@@ -366,4 +400,16 @@ flag_table_mask (FlagTable *table, FlagsId id, const FlagMask *mask)
       g_array_append_val (table->scratch, number);
   }
   return intern_scratch (table);
+}
+
+FlagsId
+flag_table_mask (FlagTable *table, FlagsId id, const FlagMask *mask)
+{
+  const Result key = {OP_MASK, id, mask->permitted, mask->refused, !!mask->any_keyword, 0};
+  gboolean known;
+  Result *result = find_result (table, &key, &known);
+
+  if (!known)
+    result->id = make_mask (table, id, mask);
+  return result->id;
 }

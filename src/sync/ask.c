@@ -40,6 +40,29 @@ unique_pairs (GArray *pairs)
   g_array_set_size (pairs, kept);
 }
 
+/* Reading over a few pairs that nobody asked for is cheaper than another question. */
+#define MAX_GAP 16
+
+/* The pairs of those of @uids that lie between two. */
+static gboolean
+load_span (SyncEngine *engine, SyncMailbox *mailbox, Side side, const UidSet *uids, guint32 first,
+           guint32 last, GError **error)
+{
+  GArray *pairs = mailbox->pairs;
+  guint kept = pairs->len;
+
+  if (!store_pairs_range (engine->store, mailbox->saved->id, side, first, last, pairs, error))
+    return FALSE;
+  for (guint i = kept; i < pairs->len; i++) {
+    const StorePair pair = g_array_index (pairs, StorePair, i);
+
+    if (uid_set_contains (uids, pair.uid[side]))
+      g_array_index (pairs, StorePair, kept++) = pair;
+  }
+  g_array_set_size (pairs, kept);
+  return TRUE;
+}
+
 static gboolean
 load_touched (SyncEngine *engine, SyncMailbox *mailbox, Side side, GError **error)
 {
@@ -51,9 +74,10 @@ load_touched (SyncEngine *engine, SyncMailbox *mailbox, Side side, GError **erro
   for (guint i = 0; i < delta->messages->len; i++)
     uid_set_add (uids, g_array_index (delta->messages, SyncMessage, i).uid);
   ranges = uid_set_ranges (uids, &n);
-  for (gsize i = 0; i < n; i++) {
-    if (!store_pairs_range (engine->store, mailbox->saved->id, side, ranges[i].first,
-                            ranges[i].last, mailbox->pairs, error))
+  for (gsize i = 0, last; i < n; i = last + 1) {
+    for (last = i; last + 1 < n && ranges[last + 1].first - ranges[last].last <= MAX_GAP; last++)
+      ;
+    if (!load_span (engine, mailbox, side, uids, ranges[i].first, ranges[last].last, error))
       return FALSE;
   }
   return TRUE;

@@ -281,10 +281,11 @@ write_flags (SyncEngine *engine, SyncMailbox *mailbox, GError **error)
   for (guint i = 0; i < flags->len; i++) {
     const SyncFlagChange *change = &g_array_index (flags, SyncFlagChange, i);
     gboolean sends = change->send[SIDE_LOCAL] || change->send[SIDE_REMOTE];
+    FlagsId known = sends ? change->base : change->agreed;
 
-    if (!store_pair_set_flags (engine->store, mailbox->saved->id, SIDE_LOCAL,
-                               change->uid[SIDE_LOCAL], sends ? change->base : change->agreed,
-                               error))
+    if (known != change->saved &&
+        !store_pair_set_flags (engine->store, mailbox->saved->id, SIDE_LOCAL,
+                               change->uid[SIDE_LOCAL], known, error))
       return FALSE;
   }
   return TRUE;

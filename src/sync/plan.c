@@ -264,7 +264,7 @@ tell_flag_conflict (Planner *p, const SyncFlagMerge *merge, const guint32 uid[N_
 static void
 plan_flags (Planner *p, const guint32 uid[N_SIDES], SyncFlagMerge *merge, FlagsId saved)
 {
-  SyncFlagChange change = {.base = merge->base, .agreed = merge->agreed};
+  SyncFlagChange change = {.base = merge->base, .agreed = merge->agreed, .saved = saved};
 
   for (Side side = 0; side < N_SIDES; side++) {
     change.uid[side] = uid[side];

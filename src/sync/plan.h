@@ -57,6 +57,7 @@ typedef struct {
   FlagsId base; /* proved to be what both sides agreed on: saved before the effects, so that a
                  * second interruption starts from there */
   FlagsId agreed;
+  FlagsId saved; /* of the pair, in the database */
   FlagsId list[N_SIDES];
   FlagsId old[N_SIDES]; /* as they are */
   gboolean send[N_SIDES];
