@@ -67,13 +67,23 @@ log_text (ImapCommand *command, const char *text)
     g_string_append_len (command->log, text, strnlen (text, MAX_DESCRIPTION + 1));
 }
 
+/* Once or more for each message that is copied: no format. */
+static void
+append_word (ImapCommand *command, const char *text, gssize length)
+{
+  GString *piece = last_piece (command);
+
+  g_string_append_c (piece, ' ');
+  g_string_append_len (piece, text, length);
+  log_text (command, " ");
+  log_text (command, text);
+}
+
 void
 imap_command_raw (ImapCommand *command, const char *text)
 {
   g_return_if_fail (strpbrk (text, "\r\n") == NULL);
-  g_string_append_printf (last_piece (command), " %s", text);
-  log_text (command, " ");
-  log_text (command, text);
+  append_word (command, text, -1);
 }
 
 void
@@ -185,36 +195,43 @@ imap_command_secret (ImapCommand *command, const char *text)
   log_text (command, " ***");
 }
 
+static gboolean
+is_valid_flag (const char *text, gsize length)
+{
+  gsize i = length > 0 && *text == '\\' ? 1 : 0;
+
+  if (i == length || (length == 7 && g_ascii_strncasecmp (text, "\\Recent", length) == 0))
+    return FALSE;
+  while (i < length && is_atom_char (text[i]))
+    i++;
+  return i == length;
+}
+
 gboolean
 imap_flag_is_valid (const char *text)
 {
-  const char *p = *text == '\\' ? text + 1 : text;
-
-  if (*p == '\0' || g_ascii_strcasecmp (text, "\\Recent") == 0)
-    return FALSE;
-  while (*p != '\0' && is_atom_char (*p))
-    p++;
-  return *p == '\0';
+  return is_valid_flag (text, strlen (text));
 }
 
 gboolean
 imap_command_flags (ImapCommand *command, const char *text)
 {
-  g_auto (GStrv) flags = g_strsplit (text, " ", -1);
   g_autoptr (GString) list = g_string_new ("(");
   gboolean whole = TRUE;
 
-  for (char **flag = flags; *flag != NULL; flag++) {
-    if (!imap_flag_is_valid (*flag)) {
-      whole = whole && **flag == '\0';
+  for (const char *flag = text + strspn (text, " "), *end; *flag != '\0';
+       flag = end + strspn (end, " ")) {
+    end = flag + strcspn (flag, " ");
+    if (!is_valid_flag (flag, (gsize)(end - flag))) {
+      whole = FALSE;
       continue;
     }
     if (list->len > 1)
       g_string_append_c (list, ' ');
-    g_string_append (list, *flag);
+    g_string_append_len (list, flag, end - flag);
   }
   g_string_append_c (list, ')');
-  imap_command_raw (command, list->str);
+  append_word (command, list->str, (gssize)list->len);
   return whole;
 }
 
@@ -228,17 +245,32 @@ imap_command_uids (ImapCommand *command, const UidSet *set)
   imap_command_raw (command, text);
 }
 
+static void
+put_digits (char *text, guint n, int number)
+{
+  for (; n-- > 0; number /= 10)
+    text[n] = (char)('0' + number % 10);
+}
+
 char *
 imap_format_date_time (gint64 seconds)
 {
   static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const time_t clamped = CLAMP (seconds, 1, G_MAXINT32);
+  char *text = g_strdup ("\" 0-Jan-0000 00:00:00 +0000\"");
   struct tm tm;
 
   gmtime_r (&clamped, &tm);
-  return g_strdup_printf ("\"%2d-%s-%d %02d:%02d:%02d +0000\"", tm.tm_mday, months[tm.tm_mon],
-                          tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+  put_digits (text + 1, 2, tm.tm_mday);
+  if (text[1] == '0')
+    text[1] = ' ';
+  memcpy (text + 4, months[tm.tm_mon], 3);
+  put_digits (text + 8, 4, tm.tm_year + 1900);
+  put_digits (text + 13, 2, tm.tm_hour);
+  put_digits (text + 16, 2, tm.tm_min);
+  put_digits (text + 19, 2, tm.tm_sec);
+  return text;
 }
 
 gsize

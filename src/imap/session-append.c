@@ -154,7 +154,7 @@ imap_append_message (ImapAppend *append, const char *flags, gint64 date, guint64
 {
   g_autoptr (ImapCommand) command = NULL;
   g_autofree char *date_time = imap_format_date_time (date);
-  g_autofree char *literal = NULL;
+  char literal[32];
   gsize n;
 
   if (append_is_deaf (append) || append->refused)
@@ -175,9 +175,9 @@ imap_append_message (ImapAppend *append, const char *flags, gint64 date, guint64
       append_await_plus (append);
   }
 
-  literal = g_strdup_printf (" %s{%" G_GUINT64_FORMAT "%s}\r\n", binary ? "~" : "", size,
-                             append->literal_plus ? "+" : "");
-  append_put (append, literal, strlen (literal));
+  n = (gsize)g_snprintf (literal, sizeof literal, " %s{%" G_GUINT64_FORMAT "%s}\r\n",
+                         binary ? "~" : "", size, append->literal_plus ? "+" : "");
+  append_put (append, literal, n);
   append_log (append, command, binary, size);
   if (!append->literal_plus)
     append_await_plus (append);
