@@ -3,7 +3,8 @@
 
 #include "store/store-private.h"
 
-#define PAIR "local_uid, remote_uid, flags, local_guid, remote_guid"
+#define MAX_WITNESSES "8"
+#define PAIR          "local_uid, remote_uid, flags, local_guid, remote_guid"
 
 /* --- how many --- */
 
@@ -169,15 +170,11 @@ store_pairs_range (Store *store, gint64 mailbox, Side by, guint32 first, guint32
   return FALSE;
 }
 
-gboolean
-store_pair_find (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *pair,
-                 gboolean *found, GError **error)
+static gboolean
+find_pair (Store *store, const char *sql, gint64 mailbox, guint32 uid, StorePair *pair,
+           gboolean *found, GError **error)
 {
-  static const char *const sql[N_SIDES] = {
-      "SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND local_uid = ?2",
-      "SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND remote_uid = ?2",
-  };
-  g_autoptr (StoreQuery) query = store_query (store, sql[by], error);
+  g_autoptr (StoreQuery) query = store_query (store, sql, error);
   g_autoptr (GError) local_error = NULL;
 
   *found = FALSE;
@@ -190,6 +187,32 @@ store_pair_find (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
+}
+
+gboolean
+store_pair_find (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *pair,
+                 gboolean *found, GError **error)
+{
+  static const char *const sql[N_SIDES] = {
+      "SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND local_uid = ?2",
+      "SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND remote_uid = ?2",
+  };
+
+  return find_pair (store, sql[by], mailbox, uid, pair, found, error);
+}
+
+gboolean
+store_pair_witness (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *pair,
+                    gboolean *found, GError **error)
+{
+  static const char *const sql[N_SIDES] = {
+      "SELECT * FROM (SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND local_uid < ?2"
+      " ORDER BY local_uid DESC LIMIT " MAX_WITNESSES ") WHERE local_guid IS NOT NULL LIMIT 1",
+      "SELECT * FROM (SELECT " PAIR " FROM pair WHERE mailbox = ?1 AND remote_uid < ?2"
+      " ORDER BY remote_uid DESC LIMIT " MAX_WITNESSES ") WHERE remote_guid IS NOT NULL LIMIT 1",
+  };
+
+  return find_pair (store, sql[by], mailbox, uid, pair, found, error);
 }
 
 /* The plus keeps SQLite from putting ?1 in the first term too, which would lose the index. */

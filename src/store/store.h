@@ -101,6 +101,9 @@ gboolean store_pairs_range (Store *store, gint64 mailbox, Side by, guint32 first
                             GArray *pairs, GError **error);
 gboolean store_pair_find (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *pair,
                           gboolean *found, GError **error);
+/* The last pair below @uid that has a guid of @by; only a few are looked at. */
+gboolean store_pair_witness (Store *store, gint64 mailbox, Side by, guint32 uid, StorePair *pair,
+                             gboolean *found, GError **error);
 gboolean store_pairs_count (Store *store, gint64 mailbox, guint64 *count, GError **error);
 
 /* Where a message with @guid of @side is paired: (mailbox, pair), at most @max. */

@@ -143,14 +143,46 @@ is_full (const SyncMailbox *mailbox, Side side)
          mailbox->side[side].uidvalidity == 0;
 }
 
+/* R6: what a backup that was put back took away from UIDNEXT, new mail may have given it again. So
+ * the last message whose id on that server is known is asked for along with the new ones; by
+ * another id the planner sees that UIDs mean other messages now. 0: there is none. */
+static guint32
+find_witness (SyncEngine *engine, const Probe *probe)
+{
+  const SyncMailbox *mailbox = probe->mailbox;
+  StorePair pair;
+  gboolean found = FALSE;
+  GError *error = NULL;
+
+  if (mailbox->saved->id == 0 || *sync_peer_guid_item (engine->peer[probe->side]) == '\0')
+    return 0;
+  if (!store_pair_witness (engine->store, mailbox->saved->id, probe->side,
+                           mailbox->side[probe->side].uidnext, &pair, &found, &error)) {
+    g_clear_error (&engine->fatal);
+    engine->fatal = error;
+  }
+  return found ? pair.uid[probe->side] : 0;
+}
+
+static void
+queue_news (SyncEngine *engine, SyncWait *wait, const Probe *probe)
+{
+  g_autoptr (UidSet) uids = uid_set_new ();
+  guint32 witness = find_witness (engine, probe);
+
+  if (witness > 0)
+    uid_set_add (uids, witness);
+  if (probe->mailbox->side[probe->side].expect_new)
+    uid_set_add_range (uids, MAX (probe->mailbox->side[probe->side].uidnext, 1), G_MAXUINT32);
+  queue_fetch_uids (engine->peer[probe->side], wait, uids);
+}
+
 static void
 queue_probe (SyncEngine *engine, SyncWait *wait, Probe *probe)
 {
   SyncMailbox *mailbox = probe->mailbox;
   SyncPeer *peer = engine->peer[probe->side];
   guint32 uidvalidity = mailbox->side[probe->side].uidvalidity;
-  guint32 uidnext = mailbox->side[probe->side].uidnext;
-  g_autofree char *set = NULL;
 
   if (is_full (mailbox, probe->side)) {
     probe->delta->full = TRUE;
@@ -161,10 +193,7 @@ queue_probe (SyncEngine *engine, SyncWait *wait, Probe *probe)
   probe->selection =
       sync_peer_select (peer, wait, mailbox, uidvalidity, mailbox->side[probe->side].highestmodseq,
                         &probe_funcs, probe);
-  if (mailbox->side[probe->side].expect_new) {
-    set = g_strdup_printf ("%u:4294967295", MAX (uidnext, 1));
-    queue_fetch (peer, wait, set);
-  }
+  queue_news (engine, wait, probe);
   if (mailbox->due[probe->side] != NULL)
     queue_fetch_uids (peer, wait, mailbox->due[probe->side]);
 }

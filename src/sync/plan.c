@@ -599,13 +599,26 @@ plan_copies (Planner *p, Side origin)
   }
 }
 
+static gboolean
+is_another_message (const SyncPlanInput *in, Side side, const StorePair *pair)
+{
+  const SyncMessage *message =
+      pair->guid[side] != 0 ? sync_delta_find (in->delta[side], pair->uid[side]) : NULL;
+
+  return message != NULL && message->described && message->guid != 0 &&
+         message->guid != pair->guid[side];
+}
+
 /* R6: a pair's UID that the server has yet to give was given by another one, before a backup was
- * put back. The saved UIDNEXT does not tell while a pass that was cut off has gone beyond it. */
+ * put back. The saved UIDNEXT does not tell while a pass that was cut off has gone beyond it. Nor
+ * when new mail has carried UIDNEXT past it: then the message has another id. */
 static SyncTrust
 judge_trust (const SyncPlanInput *in, Side side)
 {
   for (guint i = 0; i < in->pairs->len; i++) {
-    if (g_array_index (in->pairs, StorePair, i).uid[side] >= in->delta[side]->uidnext)
+    const StorePair *pair = &g_array_index (in->pairs, StorePair, i);
+
+    if (pair->uid[side] >= in->delta[side]->uidnext || is_another_message (in, side, pair))
       return SYNC_TRUST_NONE;
   }
   return in->delta[side]->trust;

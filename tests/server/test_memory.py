@@ -82,6 +82,25 @@ class Memory(StoreCase):
         wanted = {**expected, **{f"late {i}": 1 for i in range(3)}, **{f"other {i}": 1 for i in range(8)}}
         self.assertEqual({s: len(r) for s, r in records.items()}, wanted, result)
 
+    def test_backup_then_renewed_where_mail_arrives(self):
+        "the same with mail that came in at that server: the next run sees that UIDs mean other messages, loses and doubles nothing"
+        for more in (3, 8):  # UIDNEXT as it was, and beyond
+            with self.subTest(more=more):
+                self.new_user()
+                expected = self.populate()
+                server = self.servers[1]
+                server.clone(self.user, f"{self.user}-backup")
+                self.fill(1, "INBOX", *(simple(f"late {i}") for i in range(3)))
+                self.sync()
+                server.clone(f"{self.user}-backup", self.user)
+                self.fill(1, "INBOX", *(simple(f"other {i}") for i in range(more)))
+                with server.connect(self.user) as client:
+                    client.select("INBOX")
+                    client.store([client.uids()[-1]], "+", "\\Flagged")
+                new = {f"late {i}": 1 for i in range(3)} | {f"other {i}": 1 for i in range(more)}
+                result, _ = self.check({**expected, **new})
+                self.assertNotIn("expunged on", result.err)
+
     def test_mailbox_renamed_away_and_made_anew(self):
         "a mailbox renamed away and an empty one of its name: the messages stay"
         self.populate()

@@ -16,7 +16,7 @@ import time
 from harness import compare, place
 from harness.dovecot import Dovecot
 
-from . import programs
+from . import million, programs
 from .picture import draw
 from .scenarios import scenarios
 
@@ -289,7 +289,11 @@ def main():
     parser.add_argument("--tools", help="the folder of the measuring tools, where they are built already")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--picture", metavar="FILE.svg", help="draw them there, with gnuplot")
+    parser.add_argument("--million", metavar="N", type=int, nargs="?", const=1_000_000,
+                        help="instead: one mailbox of so many messages (a million; takes half an hour)")  # fmt: skip
     options = parser.parse_args()
+    if options.million:
+        return million.run(options.million, options.program)
     options.programs = options.programs.split(",")
     options.repeat = options.repeat or (1 if options.quick else 5)
     known = scenarios(options.quick)

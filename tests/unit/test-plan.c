@@ -493,6 +493,23 @@ test_pair_above_uidnext_is_no_deletion (void)
   expect (c, "reset; pair 1=1; copy local 2 (); conflict uidvalidity remote");
 }
 
+/* A backup was put back, and new mail has carried UIDNEXT past the saved one. */
+static void
+test_pair_of_another_id_is_no_pair (void)
+{
+  g_autoptr (Case) c = case_new ();
+
+  pair (c, 1, 1, "");
+  pair (c, 2, 2, "");
+  g_array_index (c->pairs, StorePair, 1).guid[R] = 77;
+  arrived (c, R, 2, "\\Seen", 100, 1000);
+  expect (c, "flags 2=2 to local (\\Seen)"); /* it tells no id */
+  g_array_index (c->delta[R]->messages, SyncMessage, 0).guid = 77;
+  expect (c, "flags 2=2 to local (\\Seen)");
+  g_array_index (c->delta[R]->messages, SyncMessage, 0).guid = 78;
+  expect (c, "full local; full remote");
+}
+
 static void
 test_count_unlike_ours_asks_for_everything (void)
 {
@@ -1039,6 +1056,7 @@ add_trust_and_intents (void)
   ADD ("trust/none-makes-pairs-anew", no_trust_makes_pairs_anew);
   ADD ("trust/none-on-both-takes-the-union", no_trust_on_both_takes_the_union);
   ADD ("trust/pair-above-uidnext-is-no-deletion", pair_above_uidnext_is_no_deletion);
+  ADD ("trust/another-id", pair_of_another_id_is_no_pair);
   ADD ("trust/count-unlike-ours-asks-for-everything", count_unlike_ours_asks_for_everything);
   ADD ("trust/count-knows-pairs-that-are-not-named", count_knows_pairs_that_are_not_named);
   ADD ("intent/flag-cleared-by-its-owner-stays-cleared", flag_cleared_by_its_owner_stays_cleared);

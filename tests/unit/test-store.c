@@ -311,6 +311,38 @@ test_pair_of_a_missing_flag_list_is_damage (Scratch *scratch, gconstpointer data
   g_assert_false (found);
 }
 
+static void
+test_a_witness_is_the_last_pair_with_an_id (Scratch *scratch, gconstpointer data)
+{
+  g_autoptr (Store) store = open_store (scratch->path);
+  StorePair pairs[20] = {0}, found_pair = {0};
+  gboolean found = FALSE;
+  gint64 mailbox;
+
+  for (guint i = 0; i < G_N_ELEMENTS (pairs); i++) {
+    pairs[i].uid[SIDE_LOCAL] = i + 1;
+    pairs[i].uid[SIDE_REMOTE] = 100 - i;
+  }
+  pairs[2].guid[SIDE_LOCAL] = pairs[15].guid[SIDE_LOCAL] = 7;
+  pairs[17].guid[SIDE_REMOTE] = 8;
+  BEGIN (store);
+  mailbox = add_mailbox (store, "A");
+  OK (store_pairs_insert (store, mailbox, pairs, G_N_ELEMENTS (pairs), &error));
+  COMMIT (store);
+  OK (store_pair_witness (store, mailbox, SIDE_LOCAL, 21, &found_pair, &found, &error));
+  g_assert_true (found);
+  g_assert_cmpuint (found_pair.uid[SIDE_LOCAL], ==, 16);
+  OK (store_pair_witness (store, mailbox, SIDE_LOCAL, 16, &found_pair, &found, &error));
+  g_assert_false (found); /* too far below */
+  OK (store_pair_witness (store, mailbox, SIDE_REMOTE, G_MAXUINT32, &found_pair, &found, &error));
+  g_assert_false (found);
+  OK (store_pair_witness (store, mailbox, SIDE_REMOTE, 84, &found_pair, &found, &error));
+  g_assert_true (found);
+  g_assert_cmpuint (found_pair.uid[SIDE_REMOTE], ==, 83);
+  OK (store_pair_witness (store, mailbox + 1, SIDE_REMOTE, 84, &found_pair, &found, &error));
+  g_assert_false (found);
+}
+
 /* --- intents, holds, refused flags --- */
 
 static void
@@ -814,6 +846,7 @@ main (int argc, char **argv)
   ADD ("/store/pairs/places-of-a-guid", test_places_of_a_guid);
   ADD ("/store/pairs/missing-flag-list-is-damage", test_pair_of_a_missing_flag_list_is_damage);
   ADD ("/store/pairs/small", test_a_pair_is_small);
+  ADD ("/store/pairs/witness", test_a_witness_is_the_last_pair_with_an_id);
   ADD ("/store/intents", test_intents_come_back_as_written);
   ADD ("/store/holds", test_a_hold_is_one_row_for_each_reason_to_hold);
   ADD ("/store/refused-flags", test_refused_flags_are_kept_by_mailbox_and_side);
