@@ -50,6 +50,7 @@ class Proxy:
         self.round_trips = 0  # how often the client spoke after the server had
         self.connections = 0
         self.cuts = 0
+        self.kept = None  # [{"up": bytes, "down": bytes}] of all connections, once keep() was called
         self._commands = []
         self._cut = None
         self._refuse = False
@@ -60,6 +61,11 @@ class Proxy:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.port = place.free_port()
         self._socket.bind(("127.0.0.1", self.port))
+
+    def keep(self):
+        """Keeps what passes from now on, for who wants to know what is where."""
+        self.kept = []
+        return self
 
     # Faults
 
@@ -128,6 +134,9 @@ class Proxy:
             passed = {"up": 0, "down": 0}
             commands = _Commands()
             self._commands.append(commands)
+            kept = {"up": bytearray(), "down": bytearray()} if self.kept is not None else None
+            if kept is not None:
+                self.kept.append(kept)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._sockets.add(sock)
@@ -135,7 +144,7 @@ class Proxy:
                 line = queue.Queue(256)
                 threading.Thread(target=self._read, args=(source, line), daemon=True).start()
                 threading.Thread(
-                    target=self._write, args=(source, sink, line, way, passed, commands), daemon=True
+                    target=self._write, args=(source, sink, line, way, passed, commands, kept), daemon=True
                 ).start()
 
     def _read(self, source, line):
@@ -148,7 +157,7 @@ class Proxy:
             if not data:
                 return
 
-    def _write(self, source, sink, line, way, passed, commands):
+    def _write(self, source, sink, line, way, passed, commands, kept):
         while True:
             due, data = line.get()
             if (wait := due - time.monotonic()) > 0:
@@ -164,6 +173,8 @@ class Proxy:
                 keep = self._allowed(way, data, passed, commands)
                 data, cut = data[:keep], keep < len(data) or self._reached(way, passed, keep, commands)
                 passed[way] += len(data)
+                if kept is not None:
+                    kept[way] += data
                 self.bytes[way] += len(data)
                 if way == "up" and self._last == "down" and data:
                     self.round_trips += 1

@@ -3,7 +3,9 @@
 both servers are compared completely, and every message is accounted for.
 
     tests/soak --minutes 60 --seed 7
-    tests/soak --cuts            the connections cut at every byte and every command (hours)
+    tests/soak --cuts            the connections cut in and after every line, command and literal
+    tests/soak --cuts --each     at every byte of lines (hours); with --minutes so long, at points
+                                 that --seed chooses
     tests/soak --kills 200       SIGKILL at random moments of a copy of 2,000 messages
 
 What failed is repeated by the seed that is printed (as far as two processes' timing can be)."""
@@ -291,9 +293,10 @@ def _run(case, function):
 
 def main():
     parser = argparse.ArgumentParser(prog="tests/soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=float)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--cuts", action="store_true")
+    parser.add_argument("--each", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -310,12 +313,18 @@ def main():
 
         def everywhere(test):
             state, sizes, expected = test.prepare()
-            print(test.cut_each(state, test.all_points(sizes), expected), "cuts", sizes)
+            points = test.telling_points(sizes, options.each)
+            print(f"seed {number}: {len(points)} points in {sizes}", flush=True)
+            end = None
+            if options.minutes is not None:
+                random.Random(number).shuffle(points)
+                end = time.monotonic() + options.minutes * 60
+            print(test.cut_each(state, points, expected, end), "cuts")
 
         return not _run(test_interrupt.CutConnections, everywhere)
-    total, ok = Counter(), True
-    while ok and time.monotonic() - start < options.minutes * 60:
-        left = options.minutes - (time.monotonic() - start) / 60
+    total, ok, minutes = Counter(), True, options.minutes if options.minutes is not None else 30
+    while ok and time.monotonic() - start < minutes * 60:
+        left = minutes - (time.monotonic() - start) / 60
 
         def one(test, number=number, left=left):
             total.update(test.soak(number, min(left, 10)))

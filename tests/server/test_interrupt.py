@@ -4,6 +4,7 @@ forgotten or undone."""
 
 import os
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -115,13 +116,15 @@ class Scenario(StoreCase):
     def kill_at(self, n):
         return self.account.once(program=killable(), env={"IMAPSYNC_KILL_AT": str(n)})
 
-    def each(self, state, numbers, attempt, name):
-        """Calls attempt(a fork of this test in @state, n) for all @numbers, some at a time.
+    def each(self, state, numbers, attempt, name, end=None):
+        """Calls attempt(a fork of this test in @state, n) for all @numbers, some at a time, until @end.
         $IMAPSYNC_ONLY=N does one."""
         if only := os.environ.get("IMAPSYNC_ONLY"):
             numbers = [int(only)]
 
         def one(n):
+            if end is not None and time.monotonic() > end:
+                return None
             fork = self.forked(state)
             try:
                 attempt(fork, n)
@@ -244,19 +247,44 @@ class Proxied(Scenario):
         super().drop_state()
 
 
+def bytes_of_lines(stream, each):
+    """After how many bytes to cut: see telling_points()."""
+    points, at = set(), 0
+    while at < len(stream):
+        end = stream.find(b"\n", at) + 1 or len(stream)
+        points.update(range(at + 1, end + 1) if each else (at + 1, (at + end) // 2, end - 1, end))
+        match = re.search(rb"\{(\d+)\+?\}\r\n\Z", stream[at:end])
+        size = int(match.group(1)) if match else 0
+        points.update(end + n for n in (1, size // 2, size - 1) if 0 < n < size)
+        at = end + size
+    return sorted(p for p in points if 0 < p <= len(stream))
+
+
 class CutConnections(Proxied):
     samples = 300
 
     def measure(self, state):
         """What passes in a run that nobody cuts: [{"up": bytes, "down": bytes, "commands": number}]."""
         self.load_state(state)
+        for proxy in self.proxies:
+            proxy.keep()
         self.account.once()
         self.assertIdentical()
+        self.streams = [max(proxy.kept, key=lambda kept: len(kept["down"])) for proxy in self.proxies]
         return [{**proxy.bytes, "commands": len(proxy.commands)} for proxy in self.proxies]
 
     def all_points(self, sizes):
         return [(side, what, at) for side in (0, 1) for what in ("up", "down", "commands")
                 for at in range(1, sizes[side][what] + 1)]  # fmt: skip
+
+    def telling_points(self, sizes, each=False):
+        """Every command, and of each literal the first byte, one in the middle and the last but one. Of
+        each line, which neither side acts on before its end, the same and the whole; or @each byte."""
+        points = [(side, "commands", at) for side in (0, 1) for at in range(1, sizes[side]["commands"] + 1)]
+        for side in (0, 1):
+            for way, stream in self.streams[side].items():
+                points += [(side, way, at) for at in bytes_of_lines(stream, each)]
+        return points
 
     def prepare(self):
         self.base()
@@ -265,7 +293,8 @@ class CutConnections(Proxied):
         sizes = self.measure(state)
         return state, sizes, self.assertIdentical()
 
-    def cut_each(self, state, points, expected):
+    def cut_each(self, state, points, expected, end=None):
+        """How many were cut; none after @end."""
         cuts = []
 
         def attempt(fork, n):
@@ -284,7 +313,7 @@ class CutConnections(Proxied):
             side, what, at = points[n]
             return f"{('local', 'remote')[side]} connection cut after {at} " + (what if what == "commands" else f"bytes {what}")
 
-        self.each(state, range(len(points)), attempt, name)
+        self.each(state, range(len(points)), attempt, name, end)
         return sum(cuts)
 
     def test_cut_anywhere(self):
