@@ -182,6 +182,24 @@ class CyrusToCyrusBinary(_Both, ServerCase):
         self.assertNoop()
 
 
+class DovecotToCyrusRefused(_Remote, ServerCase):
+    """What Dovecot has and Cyrus takes not."""
+
+    def test_content(self):
+        "what Cyrus refuses for its content is held with its reason, the neighbours of the same batch pass; so the next run"
+        names = [f"good {i}" for i in range(6)]
+        good = [simple(name) for name in names]
+        bad = [seed.Message(b"x", (), good[0].date), seed.Message(b"no header at all\r\n", (), good[0].date)]
+        nul = seed.Message(b"Subject: nul\r\n\r\na\0b\r\n", (), good[0].date)
+        self.local.append("INBOX", *good[:2], bad[0], *good[2:4], nul, bad[1], *good[4:])
+        for _ in range(2):
+            result = self.sync(status=1)
+            for uid in (3, 7):
+                self.assertSays(result, "INBOX", f"local UID {uid}", "invalid header")
+        remote = self.snapshots(["INBOX"])[1]
+        self.assertEqual(sorted(r.subject for r in remote.mailboxes[("INBOX",)]), [*names, "nul"])
+
+
 class CyrusLive(_Remote, test_live._Live):
     """NOTIFY on one side; on Cyrus IDLE for INBOX, and polls."""
 

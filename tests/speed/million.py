@@ -34,7 +34,7 @@ class Million(StoreCase):
 
     def tell(self, what, *arguments):
         result = self.sync(*arguments, timeout=7200)
-        print(f"  {what:24} {result.seconds:8.2f} s {result.rss_kib / 1024:8.1f} MiB", flush=True)
+        print(f"  {what:24} {result.seconds:8.2f} s, CPU {result.cpu:7.2f} s {result.rss_kib / 1024:8.1f} MiB", flush=True)
         return result
 
     def runTest(self):
