@@ -313,6 +313,15 @@ mailbox_naming_find (const MailboxNaming *naming, const char *wire)
   return found;
 }
 
+static gboolean
+is_at_or_below (const char *name, const char *root)
+{
+  const gsize length = strlen (root);
+
+  return strncmp (name, root, length) == 0 &&
+         (name[length] == '\0' || name[length] == MAILBOX_NAME_SEPARATOR);
+}
+
 /* The personal one that a name in the program's form goes to. */
 static const MailboxNamespace *
 find_for_name (const MailboxNaming *naming, const char *name)
@@ -324,8 +333,7 @@ find_for_name (const MailboxNaming *naming, const char *name)
     const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
     gsize length = space->root != NULL ? strlen (space->root) : 0;
 
-    if (length > longest && !space->shared && strncmp (name, space->root, length) == 0 &&
-        (name[length] == '\0' || name[length] == MAILBOX_NAME_SEPARATOR)) {
+    if (length > longest && !space->shared && is_at_or_below (name, space->root)) {
       longest = length;
       found = space;
     }
@@ -463,6 +471,22 @@ mailbox_name_to_wire (const MailboxNaming *naming, const char *name, GError **er
   g_set_error (error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_COMMAND, "the mailbox name \"%s\" %s", shown,
                obstacle);
   return NULL;
+}
+
+gboolean
+mailbox_naming_shares (const MailboxNaming *naming, const char *name)
+{
+  for (guint i = 0; naming->others != NULL && i < naming->others->len; i++) {
+    const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
+    g_autofree char *wire = NULL;
+
+    if (!space->shared || space->root == NULL || !is_at_or_below (name, space->root))
+      continue;
+    wire = mailbox_name_to_wire (naming, space->root, NULL);
+    if (wire == NULL)
+      return TRUE;
+  }
+  return FALSE;
 }
 
 char *

@@ -46,6 +46,9 @@ void mailbox_naming_clear (MailboxNaming *naming);
  * it is in the one that @naming->prefix belongs to, or nowhere. (transfer none) */
 const MailboxNamespace *mailbox_naming_find (const MailboxNaming *naming, const char *wire);
 
+/* Whether @name, in the program's form, would be in a shared namespace there. */
+gboolean mailbox_naming_shares (const MailboxNaming *naming, const char *name);
+
 /* Modified UTF-7 to UTF-8. NULL with IMAPSYNC_ERROR_PROTOCOL where @wire is no valid, canonical
  * modified UTF-7: 8-bit bytes, printable characters in base64, superfluous shifts, lone surrogates,
  * NUL. (transfer full) */

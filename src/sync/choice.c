@@ -13,6 +13,7 @@ struct _SyncChoice {
   GPtrArray *const *trees;
   char **patterns;     /* of list-mailbox, in the program's form; NULL: not looked at yet */
   GHashTable *parents; /* names above something subscribed; NULL: not looked at yet */
+  GPtrArray *done;     /* char*: names that are no more, by this run's doing */
 };
 
 SyncChoice *
@@ -23,6 +24,7 @@ sync_choice_new (SyncEngine *engine, const char *const *names, GPtrArray *const 
   choice->engine = engine;
   choice->names = names;
   choice->trees = trees;
+  choice->done = g_ptr_array_new_with_free_func (g_free);
   return choice;
 }
 
@@ -33,6 +35,7 @@ sync_choice_free (SyncChoice *choice)
     return;
   g_strfreev (choice->patterns);
   g_clear_pointer (&choice->parents, g_hash_table_unref);
+  g_ptr_array_unref (choice->done);
   g_free (choice);
 }
 
@@ -207,4 +210,20 @@ sync_choice_includes (SyncChoice *choice, const char *name, gboolean subscribed)
   if (choice->names != NULL || subscribed || !(select & ACCOUNT_SELECT_SUBSCRIBED))
     return TRUE;
   return select & ACCOUNT_SELECT_RECURSIVEMATCH && is_parent (choice, name);
+}
+
+void
+sync_choice_note_done (SyncChoice *choice, const char *name)
+{
+  g_ptr_array_add (choice->done, g_strdup (name));
+}
+
+gboolean
+sync_choice_did (const SyncChoice *choice, const char *pattern)
+{
+  for (guint i = 0; i < choice->done->len; i++) {
+    if (sync_choice_match (pattern, g_ptr_array_index (choice->done, i), 0))
+      return TRUE;
+  }
+  return FALSE;
 }

@@ -32,4 +32,10 @@ gboolean sync_choice_includes (SyncChoice *choice, const char *name, gboolean su
  * MAILBOX_NAME_SEPARATOR. */
 gboolean sync_choice_match (const char *pattern, const char *name, char delimiter);
 
+/* This run has deleted what was called @name, or given it another name. */
+void sync_choice_note_done (SyncChoice *choice, const char *name);
+
+/* Whether @pattern stands for such a one. */
+gboolean sync_choice_did (const SyncChoice *choice, const char *pattern);
+
 G_END_DECLS

@@ -5,6 +5,7 @@
 
 #include "log-account.h"
 #include "sync/gather.h"
+#include "sync/named.h"
 
 static TreeNode *
 find_node (GHashTable *nodes, const char *name)
@@ -147,28 +148,6 @@ is_unsettled (SyncEngine *engine, const StoreMailbox *saved)
   return engine->unsettled != NULL && g_hash_table_contains (engine->unsettled, &saved->id);
 }
 
-static void
-warn_about_unknown (SyncEngine *engine, const char *const *mailboxes)
-{
-  for (gsize i = 0; mailboxes != NULL && mailboxes[i] != NULL; i++) {
-    gboolean found = FALSE;
-
-    for (guint j = 0; j < engine->mailboxes->len; j++) {
-      const SyncMailbox *mailbox = g_ptr_array_index (engine->mailboxes, j);
-
-      found |= sync_choice_match (mailboxes[i], mailbox->name, 0);
-    }
-    if (!found) {
-      g_autofree char *display =
-          mailbox_name_display (mailboxes[i], engine->peer[SIDE_LOCAL]->naming.delimiter);
-
-      log_mailbox_warning (display, "there is no such mailbox on either server");
-      engine->figures.problems++;
-      engine->incomplete = TRUE;
-    }
-  }
-}
-
 static GHashTable *
 mailboxes_with_intents (SyncEngine *engine, GError **error)
 {
@@ -212,9 +191,7 @@ collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailb
     if (!mailbox->failed && !judge (engine, mailbox, nodes, with_intents, error))
       return FALSE;
   }
-  if (!engine->dry_run)
-    warn_about_unknown (engine, mailboxes);
-  return TRUE;
+  return engine->dry_run || sync_named_tell (engine, choice, mailboxes, trees, error);
 }
 
 gboolean

@@ -92,6 +92,8 @@ note_renamed (SyncTreeRun *run, const TreeAction *action)
 static void
 note_done (SyncTreeRun *run, const TreeAction *action, const ImapResponse *tagged)
 {
+  if (action->kind == TREE_RENAME || action->kind == TREE_DELETE)
+    sync_choice_note_done (run->choice, action->name);
   if (action->kind == TREE_CREATE)
     note_created (run, action, &tagged->code);
   else if (action->kind == TREE_RENAME)

@@ -141,12 +141,8 @@ make_shared (SyncPeer *peer)
 
   for (guint i = 0; naming->others != NULL && i < naming->others->len; i++) {
     const MailboxNamespace *space = g_ptr_array_index (naming->others, i);
-    g_autofree char *wire = NULL;
 
-    if (!space->shared || space->root == NULL)
-      continue;
-    wire = mailbox_name_to_wire (naming, space->root, NULL);
-    if (wire == NULL)
+    if (space->shared && space->root != NULL && mailbox_naming_shares (naming, space->root))
       g_ptr_array_add (names, g_strdup (space->root));
   }
   return names;

@@ -119,10 +119,26 @@ leave_out_creations (SyncTreeRun *run)
 }
 
 static gboolean
-is_meant (SyncTreeRun *run, const TreeAction *action)
+is_named (SyncTreeRun *run, const TreeAction *action)
 {
   return action->temporary || sync_choice_means (run->choice, action->name) ||
          (action->new_name != NULL && sync_choice_means (run->choice, action->new_name));
+}
+
+/* A mailbox that is meant may get a name that is not: that takes the subscriptions along. */
+static gboolean
+is_meant (SyncTreeRun *run, const TreeAction *action)
+{
+  if (is_named (run, action))
+    return TRUE;
+  for (guint i = 0; action->saved_id != 0 && i < run->plan->actions->len; i++) {
+    const TreeAction *other = g_ptr_array_index (run->plan->actions, i);
+
+    if (other->kind == TREE_RENAME && other->saved_id == action->saved_id &&
+        sync_choice_means (run->choice, other->name))
+      return TRUE;
+  }
+  return FALSE;
 }
 
 /* A mailbox that is not meant is left alone: even what is saved of it stays as it is, so that it is

@@ -119,6 +119,15 @@ class Delimiters(_Names):
         self.sync(status=1)
         self.assertEqual(state, (self.account.database_state(), self.fingerprints()))
 
+    def test_bad_name_as_argument(self):
+        "an argument that names a mailbox which waits is told what it waits for, not that there is none"
+        self.make(self.here, "v1.2", "level/kid")
+        result = self.sync("v1.2", "level", "none", status=1)
+        self.assertSays(result, "v1.2", "not synchronized", "conflict", "mailbox-name")
+        self.assertSays(result, "level:", "only a level")
+        self.assertSays(result, "none:", "no such mailbox")
+        self.assertEqual(sum("no such" in line for line in result.messages()), 1, result)
+
     def test_renamed_to_a_good_name(self):
         "renamed to what both can have, it is synchronized and the conflict is gone"
         self.make(self.here, "v1.2")

@@ -159,6 +159,7 @@ class Namespaces(StoreCase):
         self.assertSpeaksOfNoneShared(self.assertNoop())
         self.assertEqual((self.counts(self.there), self.there.subscriptions()), before)
         self.assertEqual(self.conflicts(), set())
+        self.assertSays(self.sync("Public/kept", status=1), "Public/kept:", "shared")
 
     def assertSpeaksOfNoneShared(self, result):
         spoken = [line for line in result.traffic() if "Public" in line or "Others" in line]

@@ -229,6 +229,16 @@ class Deletions(TreeCase):
                 self.assertEqual(self.play("a b", acts, "b"), ["DELETE"])
                 self.new_user()
 
+    def test_named(self):
+        "an argument that names what is deleted or renamed by this run is no mistake; in the next run it is"
+        self.make(0, "a b c")
+        self.sync()
+        self.act("l delete a, r rename b d")
+        result = self.sync("a", "b")
+        self.assertEqual([line for line in result.messages() if "no such" in line], [])
+        self.assertTree("d:b c")
+        self.assertSays(self.sync("a", status=1), "a:", "no such mailbox")
+
     def test_leaf_first(self):
         "a whole branch goes leaf first"
         self.make(0, "a a/b a/b/c d e f")
@@ -335,6 +345,11 @@ class MassDeletion(TreeCase):
         result = self.sync(status=1)
         self.assertEqual(state, (self.account.database_state(), self.fingerprints()))
         return self.edit_database("SELECT id FROM conflict WHERE kind = 'mass-deletion' AND mailbox = ''")[0][0]
+
+    def test_named(self):
+        "an argument that names one of them is told of what it waits for"
+        number = self.vanish()
+        self.assertSays(self.sync("b", status=1), "b:", f"conflict {number}", "mass-deletion")
 
     def test_apply(self):
         "--resolve=ID:apply deletes them on the other side too"
