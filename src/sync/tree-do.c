@@ -320,6 +320,33 @@ empty_mailbox (SyncTreeRun *run, const TreeAction *action, GError **error)
   return ok;
 }
 
+/* What was never saved was never read, either: a STATUS of Cyrus 3.6 may speak of a mailbox that
+ * had the name before. */
+static gboolean
+select_empty (SyncTreeRun *run, const TreeAction *action, gboolean *empty, GError **error)
+{
+  static const SyncSelectionFuncs nothing = {NULL};
+  SyncEngine *engine = run->engine;
+  SyncPeer *peer = engine->peer[action->side];
+  SyncWait wait = {.engine = engine};
+  StoreMailbox saved = {.name = action->name};
+  const char *names[N_SIDES] = {action->name, action->name};
+  SyncMailbox *mailbox = sync_tree_mailbox (engine, &saved, names);
+  SyncSelection *selection;
+  gboolean ok = TRUE;
+
+  *empty = FALSE;
+  if (mailbox->side[action->side].wire != NULL) {
+    selection = sync_peer_select (peer, &wait, mailbox, 0, 0, &nothing, NULL);
+    sync_peer_unselect (peer, &wait);
+    ok = sync_wait (&wait, error);
+    *empty = ok && selection->error == NULL && selection->exists == 0;
+    sync_selection_release (&selection);
+  }
+  sync_mailbox_free (mailbox);
+  return ok;
+}
+
 /* Whether anything is left in it: mail that came meanwhile survives. STATUS of a mailbox that is
  * selected would tell what the session has seen of it, and no more. */
 static gboolean
@@ -337,6 +364,13 @@ is_empty (SyncTreeRun *run, const TreeAction *action, gboolean *empty, GError **
     sync_peer_unselect (peer, &wait);
   if (!sync_wait (&wait, error))
     return FALSE;
+  if (action->saved_id == 0) {
+    if (!select_empty (run, action, empty, error))
+      return FALSE;
+    if (!*empty)
+      return TRUE;
+    *empty = FALSE;
+  }
   if (wire != NULL &&
       !sync_list_status (engine, action->side, wire, &node, &answered, &refused, error))
     return FALSE;

@@ -79,7 +79,8 @@ def snapshot(server, user, mailboxes=None):
                 continue
             status[key] = mailbox.status
             found[key] = []
-            if mailbox.status["MESSAGES"]:
+            # Cyrus' STATUS may speak of a mailbox that had the name before.
+            if mailbox.status["MESSAGES"] or server.kind == "cyrus":
                 client.select(name, readonly=True)
                 found[key] = [record(uid, item) for uid, item in client.fetch().items()]
         subscribed = {levels(n, delimiter) for n in client.subscriptions()}
