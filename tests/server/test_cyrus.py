@@ -6,8 +6,10 @@ from harness.case import ServerCase
 from harness.cyrus import Cyrus
 from harness.dovecot import Dovecot
 from harness.imap import quote
+from harness.imapsync import killable
 from harness.seed import simple
-from server import test_creation, test_expunge, test_first_copy, test_flags, test_live, test_names, test_noop, test_tree
+from server import (test_adoption, test_creation, test_expunge, test_first_copy, test_flags, test_large, test_live, test_names,
+                    test_noop, test_tree)  # fmt: skip
 
 
 class _Cyrus:
@@ -52,6 +54,11 @@ class _Plain:
     """Where a test looks at the wire."""
 
     links = ("imap", "imap")
+
+
+def _only(base, *names):
+    """@base with these of its tests alone."""
+    return type(base.__name__, (base,), {n: None for n in dir(base) if n.startswith("test_") and n not in names})
 
 
 class DovecotToCyrusCopy(_Remote, test_first_copy.TunnelToImaps):
@@ -254,6 +261,134 @@ class DovecotToCyrusRenames(_Remote, test_tree.Renames):
     def test_recreated(self):
         "deleted and made anew on Cyrus, proved by its MAILBOXID, is mirrored as both: the old mail does not come back"
         self.play("a b c", "r delete a, r create a, r append a new", "a:new b c", carried=True)
+
+
+class CyrusToCyrusTree(_Both, test_tree.TreeCase):
+    def test_while_it_was_not_running(self):
+        "created, deleted, renamed, moved, swapped and subscribed on both sides: no message travels but new ones"
+        self.make(0, "a b c d e f f/g h u- i j")
+        self.sync()
+        self.act("l create n, l append n n, r create m, l delete c, r rename d x, l swap a b, r unsubscribe e, l subscribe u, "
+                 "l rename f k, r rename h i/h, r delete j")  # fmt: skip
+        result = self.sync("--debug")
+        carried = [line.split()[5] for line in result.traffic() if any(f" {c} " in line for c in test_tree.CARRYING)]
+        self.assertEqual(sorted(carried), ["n", "u"], result)
+        self.assertTree("a:b b:a x:d e- k:f k/g:f/g i i/h:h u n m:")
+        self.assertEqual(self.conflicts(), set())
+        self.assertNoop()
+
+    def test_rename_on_both_sides(self):
+        "renamed on both sides to different names, the local one stands; renamed here and deleted there it stays"
+        self.play("a b c", "l rename a x, r rename a y, r rename b z, l delete b, l unsubscribe b, r unsubscribe b, r subscribe z",
+                  "x:a z:b c", carried=True, conflicts=[("mailbox-delete-vs-change", "z")])  # fmt: skip
+
+    def test_recreated(self):
+        "deleted and made anew is mirrored as both, and what comes and goes between two runs is not even seen"
+        self.play("a b", "r delete a, r create a, r append a new, l create x, l delete x", "a:new b", carried=True)
+
+
+class CyrusToCyrusTreeLive(_Both, test_live._Live):
+    options = {"poll": 1}
+
+    def test_while_it_is_running(self):
+        "created, renamed, swapped, unsubscribed and deleted on either side while connected"
+        local, remote = self.local, self.remote
+        for name in "abcd":
+            local.create(name)
+            local.append(name, simple(name))
+        running = self.start()
+        local.create("new")
+        self.until(lambda: "new" in remote.subscriptions(), "the new one", running)
+        remote.rename("a", "x")
+        self.until(lambda: "x" in local.list() and "x" in local.subscriptions(), "the rename", running)
+        for old, new in (("b", "t"), ("c", "b"), ("t", "c")):
+            local.rename(old, new)
+        local.unsubscribe("d")
+        self.until(lambda: "d" not in remote.subscriptions(), "the subscription", running)
+        remote.delete("new")
+        remote.unsubscribe("new")
+        self.until(lambda: "new" not in local.list() and "new" not in local.subscriptions(), "the deletion", running)
+        self.stop(running)
+        self.assertIdentical()
+        self.assertEqual(set(local.list()), {"INBOX", "x", "b", "c", "d"})
+        self.assertEqual([c for c in running.err.splitlines() if " C: " in c and " COPY " in c], [])
+        self.assertNoop()
+
+
+class KilledWithCyrus(_Remote, test_tree.TreeCase):
+    """Killed after some of the effects of a run that changes both trees and messages in them."""
+
+    cost = 12
+    plain = True
+    ACTS = ("l create new, l append new n, r delete gone, l rename old newer, r swap a b, r append c more, l flag c, "
+            "r create theirs, r append theirs t")  # fmt: skip
+    TREE = "a:b b:a c:c+more newer:old new:n theirs:t"
+
+    def prepare(self):
+        self.make(0, "a b c old gone")
+        self.sync()
+        self.act(self.ACTS)
+
+    def run_killable(self, **environment):
+        return self.account.once(program=killable(), env=environment)
+
+    def effects(self):
+        log = self.account.dir / "effects"
+        result = self.run_killable(IMAPSYNC_EFFECTS=str(log))
+        self.assertEqual(result.status, 0, result)
+        self.assertTree(self.TREE)
+        return log.read_text().splitlines()
+
+    def test_some_effects(self):
+        "killed at each eighth effect, the next run comes to the same, with nothing lost or doubled"
+        self.prepare()
+        effects = self.effects()
+        for number in range(4, len(effects), max(8, len(effects) // 8)):
+            with self.subTest(number=number, effect=effects[number - 1]):
+                self.new_user()
+                self.prepare()
+                killed = self.run_killable(IMAPSYNC_KILL_AT=str(number))
+                self.assertIn(killed.status, (0, -9), killed)
+                self.sync()
+                self.assertTree(self.TREE)
+                self.assertEqual(self.intents(), [])
+                self.assertNoop()
+
+    def test_created_and_given_up(self):
+        "killed after the CREATE, what it was made for deleted: the new one goes, unless there is mail in it"
+        for mail in (False, True):
+            with self.subTest(mail=mail):
+                self.new_user()
+                self.make(0, "a b")
+                self.sync()
+                self.act("l create x")
+                for number in range(1, 60):
+                    killed = self.run_killable(IMAPSYNC_KILL_AT=str(number))
+                    with self.servers[1].connect(self.user) as client:
+                        if "x" in client.list():
+                            break
+                self.assertEqual(killed.status, -9, killed)
+                self.act("l delete x" + (", r append x mail" if mail else ""))
+                self.sync()
+                self.assertTree("a b x:mail" if mail else "a b", subscribed=False)
+                self.assertNoop()
+
+
+class CyrusToDovecotAdoption(_Local, _only(test_adoption.Adoption, "test_two_populated_servers", "test_multisets",
+                                           "test_without_message_id", "test_message_id_alone_is_nothing")):  # fmt: skip
+    pass
+
+
+class LargeWithCyrus(_Remote, _only(test_large.LargeMessage)):
+    size = 64 << 20
+
+    def test_to_cyrus(self):
+        "a message of 64 MiB goes to Cyrus in less than 40 MiB of memory"
+        self.through(0)
+
+    def test_from_cyrus(self):
+        "a message of 64 MiB comes from Cyrus in less than 40 MiB of memory"
+        self.through(1)
 
 
 class DovecotToCyrusDeletions(_Remote, test_tree.Deletions):
