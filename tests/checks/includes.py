@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 # What stands by itself at the top of src/ and knows no part: records, and words that two parts share.
-PLAIN = {"src/effect.h", "src/errors.h", "src/records.h", "src/flags.h", "src/cipher-list.h"}
+PLAIN = {"src/effect.h", "src/errors.h", "src/records.h", "src/flags.h", "src/cipher-list.h", "src/password.h"}
 _INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 GENERATED = "generated"
 
