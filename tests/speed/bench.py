@@ -58,7 +58,8 @@ class Bench:
             self.tools = programs.tools(path)
             subprocess.run(["ninja", "-C", path, *(f"tests/speed/speed-{n}" for n in self.tools)], check=True,
                            stdout=subprocess.DEVNULL)  # fmt: skip
-        everyone = [programs.Ours(program), programs.InterIMAP(), programs.Mbsync(), programs.Limit(self.tools["limit"])]
+        everyone = [programs.Ours(program), programs.InterIMAP(), programs.Mbsync(), programs.OfflineIMAP(),
+                    programs.Dsync(), programs.Limit(self.tools["limit"])]
         self.programs = [p for p in everyone if p.takes_part and p.name in options.programs]
         self.ours, self.limit = everyone[0], everyone[-1]
         self.folder = programs.folder()
@@ -284,7 +285,8 @@ def main():
     parser.add_argument("--list", action="store_true", help="show the scenarios")
     parser.add_argument("--quick", action="store_true", help="everything in small, once: does it work, is all of it right?")
     parser.add_argument("--repeat", type=int, help="measured runs of each program (5)")
-    parser.add_argument("--programs", default="imapsync,interimap,mbsync,limit", help="which, separated by commas")
+    parser.add_argument("--programs", default="imapsync,interimap,mbsync,limit",
+                        help="which, separated by commas; there are offlineimap and dsync too")
     parser.add_argument("--program", help="another imapsync than the one built here")
     parser.add_argument("--tools", help="the folder of the measuring tools, where they are built already")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")

@@ -116,6 +116,41 @@ class Mbsync(Program):
         return ["mbsync", "-q", "-c", folder / "mbsyncrc", "-a"]
 
 
+class OfflineIMAP(Program):
+    name = "offlineimap"
+
+    def __init__(self):
+        self.takes_part = shutil.which("offlineimap") is not None
+
+    def prepare(self, folder, sides):
+        text = (f"[general]\naccounts = all\nmetadata = {folder}/metadata\nfsync = False\n\n"
+                "[Account all]\nlocalrepository = local\nremoterepository = remote\n")  # fmt: skip
+        for name, side in zip(("local", "remote"), sides):
+            text += (f"\n[Repository {name}]\ntype = IMAP\nremotehost = 127.0.0.1\nremoteport = {side.port}\n"
+                     f"remoteuser = {side.user}\nremotepass = {PASSWORD}\nstarttls = no\n"
+                     f"ssl = {'yes' if side.tls else 'no'}\n")  # fmt: skip
+            text += f"sslcacertfile = {side.server.authority.pem}\n" if side.tls else ""
+        (folder / "offlineimaprc").write_text(text)
+
+    def command(self, folder, sides, scenario):
+        return ["offlineimap", "-o", "-u", "quiet", "-c", folder / "offlineimaprc"]
+
+
+class Dsync(Program):
+    """Its own protocol between two processes on the mail itself: no IMAP, no delay of a network."""
+
+    name = "dsync"
+
+    def __init__(self):
+        self.takes_part = shutil.which("doveadm") is not None
+
+    def command(self, folder, sides, scenario):
+        near, far = (["doveadm", "-c", side.server.dir / "dovecot.conf"] for side in sides)
+        user = ["-u", sides[0].user]
+        # With the environment it inherits, the second would read the configuration of the first.
+        return [*near, "sync", *user, "env", "-i", "PATH=/usr/bin:/bin", *far, "dsync-server", *user]
+
+
 class Limit(Program):
     name = "limit"
 
