@@ -253,10 +253,15 @@ class DovecotToCyrusRenames(_Remote, test_tree.Renames):
     cost = 12
     # What is about maildirs; and levels, which are mailboxes on Cyrus.
     test_to_another_mailbox_of_the_same_uidvalidity = test_level_with_children = None
+    test_swap_of_empty_ones = None  # which are known here: see below
 
     def test_empty_one(self):
         "an empty one that was renamed on Cyrus is known by its MAILBOXID: renamed, not deleted and made"
         self.assertEqual(self.play("a: b", "r rename a c", "c: b"), ["RENAME"])
+
+    def test_swap_of_empty_ones_on_cyrus(self):
+        "two empty ones that were swapped on Cyrus are swapped on the other side"
+        self.assertEqual(self.play("a: b: c", "r swap a b", "a: b: c"), ["RENAME"] * 3)
 
     def test_recreated(self):
         "deleted and made anew on Cyrus, proved by its MAILBOXID, is mirrored as both: the old mail does not come back"

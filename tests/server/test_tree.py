@@ -175,6 +175,17 @@ class Renames(TreeCase):
                 self.assertEqual(self.play("a b c", acts, "a:b b:a c"), ["RENAME"] * 3)
                 self.new_user()
 
+    def test_swap_of_empty_ones(self):
+        "two empty ones that were swapped, which nothing can prove, are what they were to everybody, with nothing to do"
+        for acts in ("l swap a b", "r swap a b"):
+            with self.subTest(acts=acts):
+                self.assertEqual(self.play("a: b: c", acts, "a: b: c"), [])
+                self.act("l append a x, r append b y")
+                self.sync()
+                self.assertTree("a:x b:y c")
+                self.assertNoop()
+                self.new_user()
+
     def test_swap_with_children(self):
         "two names with children are swapped"
         self.play("a a/x b b/y", "l swap a b", "a:b a/y:b/y b:a b/x:a/x")
