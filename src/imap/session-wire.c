@@ -346,6 +346,10 @@ is_premature (const ImapSession *session, const Entry *entry, const ImapResponse
 {
   if (response->type != IMAP_RESPONSE_OK)
     return FALSE;
+  /* Until the login is done nothing is pipelined: what still waits to be written is this command.
+   */
+  if (session->login < LOGIN_DONE && output_size (session->output) > 0)
+    return TRUE;
   if (entry->append != NULL)
     return !append_is_whole (entry->append);
   return session->plus == entry && entry->next_piece < imap_command_n_pieces (entry->command);

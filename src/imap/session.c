@@ -251,6 +251,16 @@ session_confirms (ImapSession *session, gint64 now)
   return FALSE;
 }
 
+/* A tunnel that hangs may have said why: "Passphrase:". (transfer full) */
+static char *
+session_last_words (const ImapSession *session)
+{
+  g_autofree char *words =
+      session->transport != NULL ? transport_last_words (session->transport) : NULL;
+
+  return words != NULL ? g_strconcat (": ", words, NULL) : g_strdup ("");
+}
+
 static void
 session_check_silence (ImapSession *session)
 {
@@ -258,6 +268,7 @@ session_check_silence (ImapSession *session)
   gint64 due = session->last_activity + session_timeout (session);
   const Entry *first = g_queue_peek_head (&session->sent);
   g_autofree char *what = NULL;
+  g_autofree char *words = NULL;
 
   if (now < due) {
     session->unconfirmed = 0;
@@ -271,8 +282,18 @@ session_check_silence (ImapSession *session)
     return;
   }
   what = first != NULL ? entry_describe (first) : g_strdup ("what was sent");
-  session_fail_printf (session, IMAPSYNC_ERROR_TIMEOUT, "no answer to \"%s\" for %u seconds", what,
-                       session->server->timeout);
+  words = session_last_words (session);
+  session_fail_printf (session, IMAPSYNC_ERROR_TIMEOUT, "no answer to \"%s\" for %u seconds%s",
+                       what, session->server->timeout, words);
+}
+
+static void
+session_is_late (ImapSession *session)
+{
+  g_autofree char *words = session_last_words (session);
+
+  session_fail_printf (session, IMAPSYNC_ERROR_TIMEOUT, "no %s within %u seconds%s", session->stage,
+                       session->server->timeout, words);
 }
 
 /* It is us who did not run: a machine that stood still, a disk that took its time. What the server
@@ -297,8 +318,7 @@ on_timer (gpointer data)
   if (session->write_error != NULL)
     session_fail (session, g_steal_pointer (&session->write_error));
   else if (session->state == IMAP_SESSION_CONNECTING)
-    session_fail_printf (session, IMAPSYNC_ERROR_TIMEOUT, "no %s within %u seconds", session->stage,
-                         session->server->timeout);
+    session_is_late (session);
   else
     session_check_silence (session);
   return G_SOURCE_CONTINUE;

@@ -7,11 +7,15 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
-static gboolean
-agree (const ServerSettings *a, const ServerSettings *b)
+/* What one of them may use, all are offered: each is held against its own settings after the
+ * handshake. */
+static void
+widen (ServerSettings *offer, const ServerSettings *server)
 {
-  return a->tls_min == b->tls_min && a->tls_max == b->tls_max &&
-         g_strcmp0 (a->cipher_list, b->cipher_list) == 0;
+  offer->tls_min = MIN (offer->tls_min, server->tls_min);
+  offer->tls_max = MAX (offer->tls_max, server->tls_max);
+  if (g_strcmp0 (offer->cipher_list, server->cipher_list) != 0)
+    g_clear_pointer (&offer->cipher_list, g_free);
 }
 
 static void
@@ -87,19 +91,19 @@ describe_offer (const ServerSettings *server)
 void
 tls_offer_only (const ServerSettings *const *servers, gsize n)
 {
-  const ServerSettings *first = NULL;
+  g_autoptr (ServerSettings) all = NULL;
   g_autofree char *offer = NULL;
 
   for (gsize i = 0; i < n; i++) {
     if (!server_type_is_network (servers[i]->type) ||
         (servers[i]->type == SERVER_IMAP && !servers[i]->starttls))
       continue;
-    if (first == NULL)
-      first = servers[i];
-    else if (!agree (first, servers[i]))
-      return;
+    if (all == NULL)
+      all = server_settings_copy (servers[i]);
+    else
+      widen (all, servers[i]);
   }
-  if (first == NULL || (offer = describe_offer (first)) == NULL)
+  if (all == NULL || (offer = describe_offer (all)) == NULL)
     return;
   g_debug ("TLS: %s", offer);
   g_setenv ("G_TLS_GNUTLS_PRIORITY", offer, FALSE);

@@ -237,12 +237,23 @@ policy_host (const TlsPolicy *policy)
   return policy->server->tls_host != NULL ? policy->server->tls_host : policy->server->host;
 }
 
+/* A literal address is no name that a server may be asked for (RFC 6066, section 3); GIO sends no
+ * name for one of its own type, and checks the certificate for it all the same. */
+static GSocketConnectable *
+policy_identity (const TlsPolicy *policy)
+{
+  g_autoptr (GInetAddress) address = g_inet_address_new_from_string (policy_host (policy));
+
+  if (address != NULL)
+    return G_SOCKET_CONNECTABLE (g_inet_socket_address_new (address, policy->server->port));
+  return g_network_address_new (policy_host (policy), policy->server->port);
+}
+
 GTlsConnection *
 tls_policy_wrap (TlsPolicy *policy, GIOStream *base, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  g_autoptr (GSocketConnectable) identity =
-      g_network_address_new (policy_host (policy), policy->server->port);
+  g_autoptr (GSocketConnectable) identity = policy_identity (policy);
   GIOStream *stream = g_tls_client_connection_new (base, identity, &local);
   Seen *seen;
 
@@ -528,21 +539,32 @@ tls_policy_check (TlsPolicy *policy, GTlsConnection *connection, GError **error)
 
 /* --- channel binding ------------------------------------------------------------------------- */
 
-/* G_TLS_CHANNEL_BINDING_TLS_EXPORTER: newer than the GLib we ask for, which then says no. */
-#define BINDING_EXPORTER 100500
+/* G_TLS_CHANNEL_BINDING_TLS_EXPORTER is newer than the GLib that we ask for; what does not know the
+ * number says no. Before GLib 2.74 glib-networking had one of its own for it. */
+#define BINDING_EXPORTER     2
+#define BINDING_EXPORTER_OLD 100500
+
+static char *
+get_binding (GTlsConnection *connection, int type)
+{
+  g_autoptr (GByteArray) data = g_byte_array_new ();
+
+  if (!g_tls_connection_get_channel_binding_data (connection, (GTlsChannelBindingType)type, data,
+                                                  NULL) ||
+      data->len == 0)
+    return NULL;
+  return g_base64_encode (data->data, data->len);
+}
 
 char *
 tls_binding (GTlsConnection *connection, gboolean *is_unique)
 {
-  g_autoptr (GByteArray) data = g_byte_array_new ();
+  char *binding;
 
   /* RFC 9266: tls-unique does not exist in TLS 1.3. */
   *is_unique = g_tls_connection_get_protocol_version (connection) == G_TLS_PROTOCOL_VERSION_TLS_1_2;
-  if (!g_tls_connection_get_channel_binding_data (
-          connection,
-          *is_unique ? G_TLS_CHANNEL_BINDING_TLS_UNIQUE : (GTlsChannelBindingType)BINDING_EXPORTER,
-          data, NULL) ||
-      data->len == 0)
-    return NULL;
-  return g_base64_encode (data->data, data->len);
+  if (*is_unique)
+    return get_binding (connection, G_TLS_CHANNEL_BINDING_TLS_UNIQUE);
+  binding = get_binding (connection, BINDING_EXPORTER);
+  return binding != NULL ? binding : get_binding (connection, BINDING_EXPORTER_OLD);
 }

@@ -32,9 +32,9 @@ gboolean tls_policy_check (TlsPolicy *policy, GTlsConnection *connection, GError
  * tls-exporter (RFC 9266). NULL where GIO has none. (transfer full) */
 char *tls_binding (GTlsConnection *connection, gboolean *is_unique);
 
-/* Where all of @servers that use TLS agree on its versions and suites, nothing else is offered to
- * any. GIO knows this only for the whole process: to be called before the first TLS connection and
- * the first thread. What the user put into G_TLS_GNUTLS_PRIORITY stays. */
+/* What none of @servers may use, a version or a suite, is offered to none of them. GIO knows this
+ * only for the whole process: to be called before the first TLS connection and the first thread.
+ * What the user put into G_TLS_GNUTLS_PRIORITY stays. */
 void tls_offer_only (const ServerSettings *const *servers, gsize n);
 
 G_END_DECLS

@@ -500,6 +500,12 @@ transport_explain_end (Transport *transport, TransportCallback callback, gpointe
   }
 }
 
+char *
+transport_last_words (Transport *transport)
+{
+  return transport->tunnel != NULL ? tunnel_last_words (transport->tunnel) : NULL;
+}
+
 gboolean
 transport_may_use_pipes (const Transport *transport)
 {

@@ -59,6 +59,10 @@ gsize transport_unconfirmed (Transport *transport);
  * command's exit status is known, a second at most. */
 void transport_explain_end (Transport *transport, TransportCallback callback, gpointer data);
 
+/* What a tunnel that is silent said last on its standard error. (transfer full); NULL: nothing, or
+ * there is none. */
+char *transport_last_words (Transport *transport);
+
 /* After transport_explain_end(): a tunnel that may fare better over pipes. */
 gboolean transport_may_use_pipes (const Transport *transport);
 

@@ -290,6 +290,15 @@ tunnel_describe_end (Tunnel *tunnel)
   return g_string_free (text, FALSE);
 }
 
+char *
+tunnel_last_words (Tunnel *tunnel)
+{
+  if (tunnel->stderr_source != NULL)
+    drain_stderr (tunnel);
+  finish_line (tunnel);
+  return g_strdup (tunnel->last_line);
+}
+
 gboolean
 tunnel_not_found (Tunnel *tunnel)
 {

@@ -23,6 +23,10 @@ void tunnel_await_end (Tunnel *tunnel, TunnelEnded callback, gpointer data);
 /* "ended with status 7: last line of standard error". (transfer full) */
 char *tunnel_describe_end (Tunnel *tunnel);
 
+/* The last line of its standard error so far, with or without an end. (transfer full); NULL: it
+ * said nothing. */
+char *tunnel_last_words (Tunnel *tunnel);
+
 /* /bin/sh did not find or could not run the command: another attempt is no use. */
 gboolean tunnel_not_found (Tunnel *tunnel);
 

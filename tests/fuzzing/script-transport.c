@@ -263,6 +263,12 @@ transport_explain_end (Transport *transport, TransportCallback callback, gpointe
   call_later (transport, callback, data);
 }
 
+char *
+transport_last_words (Transport *transport)
+{
+  return NULL;
+}
+
 gboolean
 transport_may_use_pipes (const Transport *transport)
 {

@@ -40,7 +40,8 @@ class Scram:
             connection.send("+ ")
             self.says.append(_decode(connection.read_line()))
         first = self.says[-1]
-        head, bare = first[: first.index(",", 2) + 1], first[first.index(",", 2) + 1 :]
+        flag, _, bare = first.split(",", 2)
+        head = f"{flag},,"
         salt, nonce = os.urandom(12), _fields(bare)["r"] + base64.b64encode(os.urandom(9)).decode()
         challenge = f"r={nonce},s={base64.b64encode(salt).decode()},i={self.iterations}"
         final = self._ask(connection, challenge)

@@ -374,7 +374,7 @@ static void
 test_no_answer_before_qresync (void)
 {
   expect_no_answer ("S: a2 OK done\n", IMAPSYNC_ERROR_PROTOCOL, "before it enabled QRESYNC");
-  expect_no_answer ("S: a2 NO no\nS: * ENABLED QRESYNC\nS: a1 OK\n", IMAPSYNC_ERROR_PROTOCOL,
+  expect_no_answer ("S- a2 NO no\r|* ENABLED QRESYNC\r|a1 OK\r|\n", IMAPSYNC_ERROR_PROTOCOL,
                     "\"NOOP\" before it enabled QRESYNC");
   expect_no_answer ("S: a1 OK done\nS: a2 OK done\n", IMAPSYNC_ERROR_CAPABILITY,
                     "did not enable it");
