@@ -263,9 +263,13 @@ class Bombs(_Trust):
             self.account.remote.clear()
             self.account.remote.update(server.settings(timeout=5))
             self.account.write()
+            before = self.fingerprints()[:1]
             result = self.account.once("--debug", timeout=60, plain=True)
             self.assertEqual(result.status, NO_CONNECTION, result)
             self.assertLess(result.rss_kib, 64 * 1024, "memory has to stay below 64 MiB")
+            self.assertEqual(before, self.fingerprints()[:1], "the other server was changed")
+            for word in (b"EXPUNGE", b"STORE", b"APPEND"):
+                self.assertNotIn(word, server.received)
 
     def test_no_deflate_at_all(self):
         "what is not compressed behind the answer is an error in one sentence"
