@@ -191,7 +191,8 @@ struct _SyncPeer {
   SyncSelection *body;    /* whose body comes in */
   GPtrArray *listing;     /* SyncListed: collects LIST and STATUS, see list.c */
   GHashTable *listing_index;
-  GHashTable *heard; /* wire name -> SyncHeard: what NOTIFY told of names, see list.c */
+  gboolean listed_all; /* the first of the two LIST is answered */
+  GHashTable *heard;   /* wire name -> SyncHeard: what NOTIFY told of names, see list.c */
   void (*drained) (SyncPeer *peer, gpointer data);
   gpointer drained_data;
   /* LIST, STATUS and OK with a code that nobody asked for. */

@@ -13,6 +13,7 @@ typedef struct {
   ImapListFlags flags;
   char delimiter;
   gboolean has_status;
+  gboolean left_out; /* by the first LIST */
   ImapStatus status; /* its strings are not used */
   char *mailboxid;
 } SyncListed;
@@ -33,6 +34,7 @@ listing_begin (SyncPeer *peer)
   g_clear_pointer (&peer->listing, g_ptr_array_unref);
   g_clear_pointer (&peer->listing_index, g_hash_table_unref);
   peer->listing = g_ptr_array_new_with_free_func (listed_free);
+  peer->listed_all = FALSE;
   peer->listing_index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
 }
 
@@ -83,6 +85,7 @@ receive_list (SyncPeer *peer, const ImapList *list)
   if (list->flags & IMAP_LIST_SUBSCRIBED && list->flags & IMAP_LIST_NONEXISTENT)
     return; /* a subscription that outlived its mailbox */
   listed = listing_add (peer, list->mailbox);
+  listed->left_out = peer->listed_all;
   listed->flags = list->flags;
   listed->delimiter = list->delimiter;
 }
@@ -305,6 +308,7 @@ make_node (SyncPeer *peer, const SyncListed *listed)
   node->selectable = !(listed->flags & (IMAP_LIST_NOSELECT | IMAP_LIST_NONEXISTENT));
   node->no_inferiors = (listed->flags & IMAP_LIST_NOINFERIORS) != 0;
   node->subscribed = (listed->flags & IMAP_LIST_SUBSCRIBED) != 0;
+  node->left_out = listed->left_out;
   if (listed->has_status) {
     node->uidvalidity = listed->status.uidvalidity;
     node->uidnext = listed->status.uidnext;
@@ -354,6 +358,16 @@ add_reference (SyncPeer *peer, ImapCommand *command)
 }
 
 static void
+on_listed_all (ImapSession *session, const ImapResponse *tagged, const GError *error, gpointer data)
+{
+  SyncPeer *peer = data;
+
+  peer->listed_all = error == NULL;
+  if (tagged != NULL && error != NULL)
+    g_message ("%s", error->message);
+}
+
+static void
 queue_list (SyncPeer *peer, SyncWait *wait)
 {
   ImapCommand *command;
@@ -364,7 +378,7 @@ queue_list (SyncPeer *peer, SyncWait *wait)
   command = imap_command_new ("LIST");
   add_reference (peer, command);
   imap_command_raw (command, "\"*\" RETURN (SUBSCRIBED STATUS (" STATUS_ITEMS "))");
-  sync_peer_queue (peer, wait, command, NULL, NULL, NULL);
+  sync_peer_queue (peer, wait, command, on_listed_all, peer, NULL);
   command = imap_command_new ("LIST");
   imap_command_raw (command, "(SUBSCRIBED)");
   add_reference (peer, command);

@@ -288,14 +288,35 @@ match_by_messages (TreeContext *tree, Side side)
   }
 }
 
-/* A LIST without INBOX is no list. */
+/* A mailbox of ours which only the LIST of what is subscribed shows, or only STATUS. */
+static gboolean
+leaves_out (TreeContext *tree, Side side)
+{
+  for (guint i = 0; i < tree->entities->len; i++) {
+    const TreeEntity *entity = g_ptr_array_index (tree->entities, i);
+    const TreePlace *place;
+
+    if (entity->saved == NULL || !entity->saved->side[side].listed)
+      continue;
+    place = tree_place_at (tree, side, entity->saved->name);
+    if (place != NULL ? place->listed->left_out && strcmp (place->name, "INBOX") != 0
+                      : tree_fact (tree, TREE_FACT_ANSWER + TREE_ASK_EXISTS, side, 0,
+                                   entity->saved->name, NULL) == TREE_ANSWER_YES)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* A LIST without INBOX is no list, and one that leaves mailboxes out may leave out the new name of
+ * what seems to be gone: Dovecot 2.3 with a damaged list index, right after a RENAME. */
 static gboolean
 is_list_believed (TreeContext *tree, Side side)
 {
   const TreeEntity *inbox = g_hash_table_lookup (tree->by_saved, "INBOX");
 
-  return inbox == NULL || !inbox->saved->side[side].listed ||
-         tree_place_at (tree, side, "INBOX") != NULL;
+  return (inbox == NULL || !inbox->saved->side[side].listed ||
+          tree_place_at (tree, side, "INBOX") != NULL) &&
+         !leaves_out (tree, side);
 }
 
 /* An interrupted pass may have taken it to a name that LIST does not show. */

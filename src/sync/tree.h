@@ -32,6 +32,7 @@ typedef struct {
                         mirrored, but what was renamed to it is not taken for deleted */
   gboolean no_inferiors;
   gboolean subscribed;
+  gboolean left_out; /* of a LIST of everything: it was named by that of what is subscribed alone */
   gboolean renamed_from_known; /* NOTIFY's OLDNAME said so */
   char *old_name;              /* with renamed_from_known: its name in the saved tree */
   gboolean recreated;          /* NOTIFY's \NonExistent told that the mailbox saved under this name

@@ -201,6 +201,7 @@ class Series:
             if self.kind in (renamed, deleted):
                 for n in range(self.count):
                     client.create(f"Box {n}")
+                    client.append(f"Box {n}", simple(f"in box {n}"))
 
     def run(self, servers):
         """Seconds of each change; None: lost."""
