@@ -174,8 +174,8 @@ collect_listed (SyncEngine *engine, SyncChoice *choice, const char *const *mailb
 
   if (saved == NULL || (with_intents = mailboxes_with_intents (engine, error)) == NULL)
     return FALSE;
-  while (saved->len > 0) {
-    StoreMailbox *one = g_ptr_array_steal_index (saved, 0);
+  for (guint i = 0; i < saved->len; i++) {
+    StoreMailbox *one = g_steal_pointer (&g_ptr_array_index (saved, i));
     gboolean subscribed = one->side[SIDE_LOCAL].subscribed || one->side[SIDE_REMOTE].subscribed;
     SyncMailbox *mailbox;
 
@@ -213,8 +213,8 @@ sync_collect_marked (SyncEngine *engine, const char *const *names, GError **erro
 
   if (saved == NULL)
     return FALSE;
-  while (saved->len > 0) {
-    StoreMailbox *one = g_ptr_array_steal_index (saved, 0);
+  for (guint i = 0; i < saved->len; i++) {
+    StoreMailbox *one = g_steal_pointer (&g_ptr_array_index (saved, i));
     SyncMailbox *mailbox;
 
     if (!g_strv_contains (names, one->name) || !one->side[SIDE_LOCAL].listed ||

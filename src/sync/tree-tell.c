@@ -79,12 +79,15 @@ sync_tree_tell_shared (SyncTreeRun *run)
     const StoreMailbox *saved = g_ptr_array_index (run->saved, i);
 
     for (Side side = 0; side < N_SIDES; side++) {
-      const TreeNode *node = sync_tree_find_node (run->trees[side_other (side)], saved->name);
       g_autoptr (GError) error = NULL;
       g_autofree char *wire =
           mailbox_name_to_wire (&run->engine->peer[side]->naming, saved->name, &error);
+      const TreeNode *node;
 
-      if (wire == NULL && node != NULL && node->selectable &&
+      if (wire != NULL)
+        continue;
+      node = sync_tree_find_node (run->trees[side_other (side)], saved->name);
+      if (node != NULL && node->selectable &&
           sync_choice_includes (run->choice, saved->name, node->subscribed))
         sync_tree_tell_name (run, saved->name, side, error->message);
     }
