@@ -167,19 +167,45 @@ sync_tree_tell_conflicts (SyncTreeRun *run)
   }
 }
 
+static void
+tell_list (SyncTreeRun *run, Side side, const StoreMailbox *mailbox)
+{
+  const TreeNode *node = sync_tree_find_node (run->trees[side], mailbox->name);
+  g_autofree char *name = display (run, mailbox->name);
+
+  if (node != NULL && (!node->left_out || g_str_equal (mailbox->name, "INBOX")))
+    return;
+  run->troubled = TRUE;
+  if (!is_news (run, "list", "", side))
+    return;
+  if (node == NULL)
+    g_warning ("the %s server lists no INBOX: what else is missing there is left alone",
+               side_name (side));
+  else
+    g_warning ("the %s server leaves out of its LIST what it has, %s for one: what is missing "
+               "there is left alone",
+               side_name (side), name);
+}
+
+/* Lists that the planner does not believe. */
 void
 sync_tree_tell_lists (SyncTreeRun *run)
 {
-  for (guint i = 0; i < run->saved->len; i++) {
-    const StoreMailbox *mailbox = g_ptr_array_index (run->saved, i);
+  for (Side side = 0; side < N_SIDES; side++) {
+    g_autoptr (GHashTable) left_out = g_hash_table_new (g_str_hash, g_str_equal);
 
-    for (Side side = 0; side < N_SIDES && g_str_equal (mailbox->name, "INBOX"); side++) {
-      if (!mailbox->side[side].listed || sync_tree_find_node (run->trees[side], "INBOX") != NULL)
-        continue;
-      run->troubled = TRUE;
-      if (is_news (run, "list", "", side))
-        g_warning ("the %s server lists no INBOX: what else is missing there is left alone",
-                   side_name (side));
+    for (guint i = 0; i < run->trees[side]->len; i++) {
+      const TreeNode *node = g_ptr_array_index (run->trees[side], i);
+
+      if (node->left_out)
+        g_hash_table_add (left_out, node->name);
+    }
+    for (guint i = 0; i < run->saved->len; i++) {
+      const StoreMailbox *mailbox = g_ptr_array_index (run->saved, i);
+
+      if (mailbox->side[side].listed &&
+          (g_str_equal (mailbox->name, "INBOX") || g_hash_table_contains (left_out, mailbox->name)))
+        tell_list (run, side, mailbox);
     }
   }
 }

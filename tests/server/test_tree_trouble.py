@@ -79,6 +79,31 @@ class Unsure(_Tampered):
         self.assertTree("a a/x b c d")
         self.assertNoop()
 
+    def test_list_that_leaves_out(self):
+        "a LIST of INBOX alone, beside one of what is subscribed that shows more, proves no deletion"
+        begun = set()
+
+        def command(data):
+            tag, name, *rest = data.split()
+            if name == b"LIST" and rest[0] == b'""':
+                begun.add(tag)
+
+        def reply(data):
+            words = data.split()
+            begun.discard(words[0])
+            name = words[-1] if words[1:2] == [b"LIST"] else words[2] if words[1:2] == [b"STATUS"] else b"INBOX"
+            return data if not begun or name == b"INBOX" else b""
+
+        self.act("r rename b e")
+        self.tamper.command, self.tamper.reply = command, reply
+        result = self.assertStill(1)
+        self.assertSays(result, "the remote server", "leaves out of its LIST")
+        self.assertIn("b", self.local.list(), result)
+        self.honest()
+        self.sync()
+        self.assertTree("a a/x c d e:b")
+        self.assertNoop()
+
     def test_it_will_not_say(self):
         "a NO that speaks of rights or of trouble does not say that there is none"
         for code in ("NOPERM", "UNAVAILABLE", "INUSE", "SERVERBUG", "CONTACTADMIN", "LIMIT", "X-ODD"):
