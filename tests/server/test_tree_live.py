@@ -45,11 +45,11 @@ class Told(_Live):
         self.end()
 
     def subjects(self):
-        """Of the messages in b; None while it is not there."""
+        """Of the messages in b; None while it is not there, or is deleted while it is read (Dovecot says BYE then)."""
         with self.servers[0].connect(self.user) as client:
             try:
                 client.select("b", readonly=True)
+                items = client.fetch(items="(FLAGS INTERNALDATE BODY.PEEK[])") if client.uids() else {}
             except ImapError:
                 return None
-            items = client.fetch(items="(FLAGS INTERNALDATE BODY.PEEK[])") if client.uids() else {}
             return [bytes(i["BODY[]"]).split(b"Subject: ")[1].split(b"\r\n")[0].decode() for i in items.values()]
