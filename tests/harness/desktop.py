@@ -182,7 +182,9 @@ class Desktop:
         self.peer.wait_owner(WATCHER, 60)
 
     def stop_panel(self):
+        """With its plugins: they are processes of their own, and may outlive it for a moment."""
         place.stop(self.panel)
+        place.wait_until(lambda: not self.peer.owner(WATCHER), 60, "the end of the watcher")
 
     def items(self):
         return self.peer.get(WATCHER, "/StatusNotifierWatcher", WATCHER, "RegisteredStatusNotifierItems")

@@ -37,6 +37,14 @@ def killable():
     return str(Path(binary(True)).parents[1] / "tests" / "imapsync-killable")
 
 
+def preload(name):
+    """For LD_PRELOAD: what tests/preload/NAME.c became. A program with sanitizers must have its own library first."""
+    library = Path(binary(True)).parents[1] / "tests" / f"lib{name}.so"
+    if not library.exists():
+        raise FileNotFoundError(f"{library} is not built")
+    return str(library)
+
+
 @dataclass
 class Result:
     arguments: tuple

@@ -131,7 +131,7 @@ class Proxy:
                 continue
             server.settimeout(None)
             self.connections += 1
-            passed = {"up": 0, "down": 0}
+            passed = {"up": 0, "down": 0, "cut": False}
             commands = _Commands()
             self._commands.append(commands)
             kept = {"up": bytearray(), "down": bytearray()} if self.kept is not None else None
@@ -170,7 +170,8 @@ class Proxy:
                 self._sockets.discard(source)
                 return
             with self._lock:
-                keep = self._allowed(way, data, passed, commands)
+                # Once cut in one direction, nothing passes in the other either.
+                keep = 0 if passed["cut"] else self._allowed(way, data, passed, commands)
                 data, cut = data[:keep], keep < len(data) or self._reached(way, passed, keep, commands)
                 passed[way] += len(data)
                 if kept is not None:
@@ -180,7 +181,8 @@ class Proxy:
                     self.round_trips += 1
                 if data:
                     self._last = way
-                if cut:
+                if cut and not passed["cut"]:
+                    passed["cut"] = True
                     self.cuts += 1
                     self._cut["times"] -= 1
             try:

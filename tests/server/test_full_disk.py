@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A disk that is full, or nearly so: nothing is lost, nothing doubled, and it goes on when there is room."""
 
-from pathlib import Path
-
-from harness.imapsync import binary
+from harness.imapsync import preload
 from harness.seed import simple
 from harness.stores import Server, StoreCase
 
@@ -19,11 +17,9 @@ class FullDisk(StoreCase):
         return [Server(format) for format in cls.formats]
 
     def sync_with(self, status, **disk):
-        """One run on such a disk: free, room (see disk/full-disk.c)."""
-        library = Path(binary(True)).parents[1] / "tests" / "libfull-disk.so"
-        self.assertTrue(library.exists(), library)
+        """One run on such a disk: free, room (see preload/full-disk.c)."""
         names = {f"DISK_{name.upper()}": str(value) for name, value in disk.items()}
-        return self.sync(status=status, env={"LD_PRELOAD": str(library), **names})
+        return self.sync(status=status, env={"LD_PRELOAD": preload("full-disk"), **names})
 
     def subjects(self, side):
         return sorted(self.records(self.snapshots()[side]))
@@ -69,9 +65,7 @@ class FullDisk(StoreCase):
         for room in (0, 100, 5000, 13000, 30000, 60000):
             with self.subTest(room=room):
                 self.load_state(state)
-                result = self.account.once(plain=True, env={
-                    "LD_PRELOAD": str(Path(binary(True)).parents[1] / "tests" / "libfull-disk.so"),
-                    "DISK_ROOM": str(room)})  # fmt: skip
+                result = self.account.once(plain=True, env={"LD_PRELOAD": preload("full-disk"), "DISK_ROOM": str(room)})
                 self.assertIn(result.status, (0, 2), result)
                 if result.status != 0:
                     self.assertSays(result, "account.db", "no space")

@@ -178,6 +178,40 @@ class Told(_Live):
             self.until(lambda: len(self.uids(self.local)) == 2, "the expunge", running)
             self.stop(running)
 
+    def test_notices_that_overflow(self):
+        "a server that gives up NOTIFY is looked at whole, and asked for NOTIFY anew"
+        from harness.tamper import Tamper
+
+        self.remote.create("Box")
+        given_up, asked = [], []
+
+        def reply(data):
+            if given_up or not data.startswith(b"* STATUS"):
+                return data
+            given_up.append(data)
+            return b"* OK [NOTIFICATIONOVERFLOW] too much happens here\r\n"
+
+        def command(data):
+            if given_up and b" NOTIFY " in data:
+                asked.append(data.split(b" ", 1)[1])
+            return None
+
+        with Tamper(self.servers[1].port) as tamper:
+            self.account.remote["port"] = str(tamper.port)
+            self.account.write()
+            running = self.start()
+            tamper.command = command
+            tamper.reply = reply
+            self.remote.append("Box", simple("in a notice that is not sent"))
+            self.until(lambda: len(self.uids(self.local, "Box")) == 1, "the message", running)
+            self.until(lambda: len(asked) > 1, "NOTIFY once more", running)
+            self.assertEqual(asked[0], b"NOTIFY NONE\r\n", "Dovecot is silent without it")
+            self.assertTrue(asked[1].startswith(b"NOTIFY SET "), asked)
+            self.remote.append("INBOX", simple("told again"))
+            self.until(lambda: len(self.uids(self.local)) == 1, "the next message", running)
+            self.stop(running)
+        self.assertIdentical()
+
 
 WITHOUT_NOTIFY = """protocol imap {
   imap_capability = IMAP4rev1 LITERAL+ SASL-IR ID ENABLE IDLE NAMESPACE UIDPLUS UNSELECT LIST-EXTENDED CONDSTORE QRESYNC ESEARCH LIST-STATUS MULTIAPPEND

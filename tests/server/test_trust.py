@@ -7,6 +7,7 @@ import zlib
 
 from harness.case import ServerCase
 from harness.dovecot import PASSWORD, Dovecot
+from harness.imapsync import preload
 from harness.scripted import CAPABILITIES, Scripted
 from harness.seed import simple
 
@@ -39,7 +40,7 @@ class _Trust(ServerCase):
 
     def refused(self, status, *words, env=None):
         before = self.fingerprints()
-        result = self.account.once("--debug", env=env)
+        result = self.account.once("--debug", env=env, plain=self.plain)
         self.assertEqual(result.status, status, result)
         self.assertSays(result, *words)
         self.assertNotIn(("remote", "AUTHENTICATE"), result.commands(), "no login may be tried")
@@ -145,6 +146,18 @@ class Keys(_Trust):
         self.sync()
         self.remote_is(SSL_hostname="mail.example")
         self.refused(NO_CONNECTION, 'its name is not "mail.example"')
+
+
+class SystemTrust(_Trust):
+    plain = True
+
+    def test_without_options(self):
+        "without any option it is the system's CA certificates that are trusted"
+        self.remote_is(SSL_ca_path=None)
+        self.refused(NO_CONNECTION, "not signed by a trusted CA")
+        authority = str(self.servers[1].authority.pem)
+        self.sync(env={"LD_PRELOAD": preload("system-trust"), "SYSTEM_TRUST": authority})
+        self.assertIdentical()
 
 
 class Versions(_Trust):
