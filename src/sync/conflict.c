@@ -96,12 +96,17 @@ is_outdated_hold (SyncEngine *engine, const SyncMailbox *mailbox, const StoreHol
          found == (hold->kind != STORE_HOLD_EXPUNGE);
 }
 
-static void
-sweep_holds (SyncEngine *engine, SyncMailbox *mailbox, GPtrArray *conflicts)
+void
+sync_conflict_sweep_holds (SyncEngine *engine, SyncMailbox *mailbox)
 {
-  g_autoptr (GPtrArray) holds = store_holds (engine->store, mailbox->saved->id, &engine->fatal);
+  g_autoptr (GPtrArray) holds = NULL;
+  g_autoptr (GPtrArray) conflicts = NULL;
 
-  for (guint i = 0; holds != NULL && i < holds->len; i++) {
+  if (engine->fatal != NULL ||
+      (holds = store_holds (engine->store, mailbox->saved->id, &engine->fatal)) == NULL ||
+      holds->len == 0 || (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL)
+    return;
+  for (guint i = 0; i < holds->len; i++) {
     const StoreHold *hold = g_ptr_array_index (holds, i);
 
     if (!is_outdated_hold (engine, mailbox, hold) || !sync_commit_drop_hold (engine, hold->id))
@@ -121,10 +126,10 @@ sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox)
 {
   g_autoptr (GPtrArray) conflicts = NULL;
 
+  sync_conflict_sweep_holds (engine, mailbox);
   if (engine->fatal != NULL ||
       (conflicts = store_conflicts (engine->store, &engine->fatal)) == NULL)
     return;
-  sweep_holds (engine, mailbox, conflicts);
   for (guint i = 0; i < conflicts->len; i++) {
     const StoreConflict *conflict = g_ptr_array_index (conflicts, i);
 

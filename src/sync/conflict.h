@@ -20,6 +20,8 @@ void sync_conflict_drop (SyncEngine *engine, gint64 id);
 /* Takes back what the settled plan of @mailbox shows to be over: holds of messages that are paired
  * or gone, a mass-deletion that was decided. */
 void sync_conflict_sweep (SyncEngine *engine, SyncMailbox *mailbox);
+/* The holds alone, after a round whose plan had effects. */
+void sync_conflict_sweep_holds (SyncEngine *engine, SyncMailbox *mailbox);
 
 /* The same for names that no server could have: those in @still (a set) are as they were. */
 void sync_conflict_sweep_names (SyncEngine *engine, GHashTable *still);

@@ -95,6 +95,8 @@ finish_round (SyncEngine *engine, SyncMailbox *mailbox)
 {
   if (!mailbox->failed && !mailbox->unconfirmed && !mailbox->plan->waiting) {
     advance (mailbox);
+    /* The next delta does not tell of who is gone once more. */
+    sync_conflict_sweep_holds (engine, mailbox);
     sync_commit_settled (engine, mailbox, FALSE);
     return;
   }

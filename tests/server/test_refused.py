@@ -205,3 +205,17 @@ class Refused(StoreCase):
         self.assertSays(result, "local UID 21", "still held")
         self.assertEqual(len(self.subjects(1)), 40)
         self.assertEqual([uid for uid, _ in self.holds()], [21])
+
+    def test_gone_before_it_was_tried_again(self):
+        "a message that waits for another attempt and is expunged by its owner is held no longer, whatever else there is to do"
+        self.fill_some(simple("bad"))
+        self.refuse(CUT)
+        self.assertEqual(self.account.once(plain=True).status, 3)
+        self.assertIn(21, [uid for uid, _ in self.holds()])
+        self.refuse(None, b"nothing")
+        self.select(0).expunge([21])
+        self.fill(0, "INBOX", simple("good"))
+        self.sync()
+        self.assertEqual(self.holds(), [])
+        self.assertIdentical()
+        self.assertNoop()
