@@ -27,6 +27,15 @@ typedef struct {
  * them is compared and merged many times in a row. */
 #define N_RESULTS 256
 
+/* The same for the spelling of lists, in which servers are constant. */
+#define N_SPELLINGS 64
+
+typedef struct {
+  char *text; /* the flags, each with a space behind it; NULL: none */
+  gsize length;
+  FlagsId id;
+} Spelling;
+
 typedef enum { OP_NONE, OP_COMBINE, OP_MASK } Op;
 
 typedef struct {
@@ -44,6 +53,8 @@ struct _FlagTable {
   GArray *scratch; /* guint32: the list that is being looked for */
   FlagsId max;
   Result results[N_RESULTS];
+  GString *spelled; /* the list that is being looked for */
+  Spelling spellings[N_SPELLINGS];
 };
 
 /* A number read from a database must leave room for all those still to come. */
@@ -112,6 +123,7 @@ flag_table_new (void)
   table->list_by_body = g_hash_table_new (list_hash, list_equal);
   table->empty.text = (char *)"";
   table->scratch = g_array_new (FALSE, FALSE, sizeof (guint32));
+  table->spelled = g_string_new (NULL);
   return table;
 }
 
@@ -125,6 +137,9 @@ flag_table_free (FlagTable *table)
   g_hash_table_unref (table->flag_by_name);
   g_ptr_array_unref (table->flags);
   g_array_unref (table->scratch);
+  g_string_free (table->spelled, TRUE);
+  for (guint i = 0; i < N_SPELLINGS; i++)
+    g_free (table->spellings[i].text);
   g_free (table);
 }
 
@@ -254,14 +269,38 @@ intern_scratch (FlagTable *table)
   return table->max;
 }
 
+/* Where the list of these words, spelled like this and in this order, is remembered. */
+static Spelling *
+find_spelling (FlagTable *table, const char *const *flags, gsize n)
+{
+  guint hash = 5381;
+
+  g_string_truncate (table->spelled, 0);
+  for (gsize i = 0; i < n; i++) {
+    g_string_append (table->spelled, flags[i]);
+    g_string_append_c (table->spelled, ' ');
+  }
+  for (gsize i = 0; i < table->spelled->len; i++)
+    hash = hash * 33 + (guchar)table->spelled->str[i];
+  return &table->spellings[hash % N_SPELLINGS];
+}
+
 FlagsId
 flag_table_intern (FlagTable *table, const char *const *flags, gsize n)
 {
+  Spelling *spelling = find_spelling (table, flags, n);
+
+  if (spelling->text != NULL && spelling->length == table->spelled->len &&
+      memcmp (spelling->text, table->spelled->str, spelling->length) == 0)
+    return spelling->id;
   g_array_set_size (table->scratch, 0);
   for (gsize i = 0; i < n; i++)
     collect_text (table, flags[i]);
   normalize_scratch (table);
-  return intern_scratch (table);
+  g_free (spelling->text);
+  spelling->length = table->spelled->len;
+  spelling->text = g_strndup (table->spelled->str, spelling->length);
+  return spelling->id = intern_scratch (table);
 }
 
 FlagsId

@@ -37,6 +37,8 @@ log_mailbox (const char *domain, GLogLevelFlags level, const char *mailbox, cons
   g_autofree char *text = NULL;
   va_list arguments;
 
+  if (level == G_LOG_LEVEL_INFO && !log_shows_info ())
+    return;
   va_start (arguments, format);
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);

@@ -372,7 +372,7 @@ build_namespace (ImapBuilder *builder, ImapScanner *scanner, ImapResponse *respo
   const ImapNode *kind;
   gboolean personal = TRUE;
 
-  if (scanner->nodes->len == 0)
+  if (scanner->n_nodes == 0)
     return imap_scanner_fail (scanner, "NAMESPACE without namespaces");
   g_array_set_size (builder->namespaces, 0);
   while ((kind = imap_cursor_next (&cursor))) {

@@ -18,7 +18,7 @@ imap_scanner_text (ImapScanner *scanner, const ImapNode *node)
 ImapCursor
 imap_cursor_root (const ImapScanner *scanner)
 {
-  return (ImapCursor){(const ImapNode *)(gpointer)scanner->nodes->data, 0, scanner->nodes->len};
+  return (ImapCursor){scanner->nodes, 0, scanner->n_nodes};
 }
 
 ImapCursor
@@ -52,8 +52,9 @@ imap_node_is (const ImapScanner *scanner, const ImapNode *node, const char *atom
 {
   const char *text = (char *)scanner->text->data + node->offset;
 
-  return node->type == IMAP_NODE_ATOM && strlen (atom) == node->length &&
-         !g_ascii_strncasecmp (text, atom, node->length);
+  /* Most of them differ in their first letter already. */
+  return node->type == IMAP_NODE_ATOM && ((*text ^ *atom) & ~0x20) == 0 &&
+         strlen (atom) == node->length && !g_ascii_strncasecmp (text, atom, node->length);
 }
 
 ImapItemKind
@@ -61,6 +62,8 @@ imap_item_kind (const char *name, gsize length)
 {
   const char *section = NULL;
 
+  if (length < 6 || ((*name | 0x20) != 'b' && (*name | 0x20) != 'r'))
+    return IMAP_ITEM_PLAIN;
   if (length > 5 && !g_ascii_strncasecmp (name, "BODY[", 5))
     section = name + 5;
   else if (length > 7 && !g_ascii_strncasecmp (name, "BINARY[", 7))

@@ -42,14 +42,13 @@ imap_scanner_init (ImapScanner *scanner, guint max_nesting)
 {
   *scanner = (ImapScanner){.max_nesting = max_nesting, .tag = -1, .list = NONE};
   scanner->text = g_byte_array_new ();
-  scanner->nodes = g_array_new (FALSE, FALSE, sizeof (ImapNode));
 }
 
 void
 imap_scanner_clear (ImapScanner *scanner)
 {
   g_byte_array_unref (scanner->text);
-  g_array_unref (scanner->nodes);
+  g_free (scanner->nodes);
   g_free (scanner->reason);
 }
 
@@ -57,19 +56,23 @@ void
 imap_scanner_reset (ImapScanner *scanner)
 {
   GByteArray *text = scanner->text;
-  GArray *nodes = scanner->nodes;
+  ImapNode *nodes = scanner->nodes;
+  guint room = scanner->room;
   guint max_nesting = scanner->max_nesting;
 
-  if (text->len > KEEP || nodes->len * sizeof (ImapNode) > KEEP) {
+  if (text->len > KEEP || room * sizeof (ImapNode) > KEEP) {
     imap_scanner_clear (scanner);
     imap_scanner_init (scanner, max_nesting);
     return;
   }
   g_free (scanner->reason);
   g_byte_array_set_size (text, 0);
-  g_array_set_size (nodes, 0);
-  *scanner = (ImapScanner){
-      .text = text, .nodes = nodes, .max_nesting = max_nesting, .tag = -1, .list = NONE};
+  *scanner = (ImapScanner){.text = text,
+                           .nodes = nodes,
+                           .room = room,
+                           .max_nesting = max_nesting,
+                           .tag = -1,
+                           .list = NONE};
 }
 
 gboolean
@@ -231,15 +234,18 @@ at_item_value (const ImapScanner *scanner, ImapItemKind kind)
 static void
 push (ImapScanner *scanner, ImapNodeType type, guint32 offset, guint32 length)
 {
-  ImapNode node = {type, offset, length, scanner->nodes->len + 1};
-
   if (at_item_name (scanner))
     scanner->kind = type == IMAP_NODE_ATOM
                         ? imap_item_kind ((char *)scanner->text->data + offset, length)
                         : IMAP_ITEM_PLAIN;
   if (scanner->depth == 1)
     scanner->items++;
-  g_array_append_val (scanner->nodes, node);
+  if (scanner->n_nodes == scanner->room) {
+    scanner->room = MAX (64, 2 * scanner->room);
+    scanner->nodes = g_renew (ImapNode, scanner->nodes, scanner->room);
+  }
+  scanner->nodes[scanner->n_nodes] = (ImapNode){type, offset, length, scanner->n_nodes + 1};
+  scanner->n_nodes++;
 }
 
 static gboolean
@@ -250,8 +256,8 @@ open_list (ImapScanner *scanner)
   if (scanner->depth >= scanner->max_nesting)
     return imap_scanner_fail (scanner, "more than %u nested parentheses", scanner->max_nesting);
   push (scanner, IMAP_NODE_LIST, scanner->position, 0);
-  scanner->list = scanner->nodes->len - 1;
-  g_array_index (scanner->nodes, ImapNode, scanner->list).next = parent;
+  scanner->list = scanner->n_nodes - 1;
+  scanner->nodes[scanner->list].next = parent;
   if (scanner->depth++ == 0)
     scanner->items = 0;
   scanner->position++;
@@ -265,9 +271,9 @@ close_list (ImapScanner *scanner)
 
   if (scanner->depth == 0)
     return imap_scanner_fail (scanner, "a parenthesis that closes nothing");
-  list = &g_array_index (scanner->nodes, ImapNode, scanner->list);
+  list = &scanner->nodes[scanner->list];
   scanner->list = list->next;
-  list->next = scanner->nodes->len;
+  list->next = scanner->n_nodes;
   scanner->depth--;
   scanner->position++;
   return TRUE;
@@ -467,7 +473,7 @@ imap_scanner_run (ImapScanner *scanner)
 gboolean
 imap_scanner_rescan (ImapScanner *scanner)
 {
-  if (scanner->segment > 0 || scanner->nodes->len > 0)
+  if (scanner->segment > 0 || scanner->n_nodes > 0)
     return FALSE;
   scanner->position = MIN (scanner->rest, scanner->end);
   if (scan_nodes (scanner) == IMAP_SCAN_END)

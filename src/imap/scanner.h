@@ -52,7 +52,8 @@ typedef enum {
 
 typedef struct {
   GByteArray *text; /* the segments and literals, each with a NUL behind it */
-  GArray *nodes;
+  ImapNode *nodes;
+  guint n_nodes, room; /* nodes that are there, and that have room */
   guint max_nesting;
   char *reason; /* of an error; for people, one clause */
 

@@ -61,6 +61,8 @@ copy_database (const char *path, const char *copy, GError **error)
 
     ok = copy_part (from, to, error);
   }
+  if (store_lock_has_note (lock, real))
+    store_lock_note (lock, real);
   store_lock_release (lock);
   return ok;
 }

@@ -15,6 +15,7 @@
  * remove it would let two processes lock two files of one name. */
 struct _StoreLock {
   char *path;
+  char *note; /* of the last close; NULL: none */
   int fd;
 };
 
@@ -101,14 +102,57 @@ lock_fd (int fd, const char *file, GError **error)
   return FALSE;
 }
 
-/* For people and scripts; the lock is what counts, so a full disk does not matter here. */
+/* The pid is for people and scripts, the note saves time; the lock is what counts, so a full disk
+ * does not matter here. */
 static void
-write_pid (int fd)
+write_text (int fd, const char *note)
 {
-  g_autofree char *text = g_strdup_printf ("%ld\n", (long)getpid ());
+  g_autofree char *text = g_strdup_printf ("%ld\n%s", (long)getpid (), note);
 
   if (ftruncate (fd, 0) != 0 || pwrite (fd, text, strlen (text), 0) < 0)
     g_debug ("The lock file could not be written: %s", g_strerror (errno));
+}
+
+/* What is behind the first line. */
+static char *
+read_note (int fd)
+{
+  char text[256] = {0};
+  const char *end;
+
+  if (pread (fd, text, sizeof text - 1, 0) <= 0 || (end = strchr (text, '\n')) == NULL)
+    return NULL;
+  return end[1] != '\0' ? g_strdup (end + 1) : NULL;
+}
+
+/* As rsync and make do. What copies the file with its times copies the note with it. */
+static char *
+describe_file (const char *file)
+{
+  struct stat status;
+
+  if (stat (file, &status) != 0)
+    return NULL;
+  return g_strdup_printf ("closed: %" G_GUINT64_FORMAT " bytes, %" G_GINT64_FORMAT ".%09ld\n",
+                          (guint64)status.st_size, (gint64)status.st_mtim.tv_sec,
+                          status.st_mtim.tv_nsec);
+}
+
+void
+store_lock_note (StoreLock *lock, const char *file)
+{
+  g_autofree char *note = describe_file (file);
+
+  if (note != NULL)
+    write_text (lock->fd, note);
+}
+
+gboolean
+store_lock_has_note (const StoreLock *lock, const char *file)
+{
+  g_autofree char *note = describe_file (file);
+
+  return note != NULL && g_strcmp0 (note, lock->note) == 0;
 }
 
 StoreLock *
@@ -133,8 +177,9 @@ store_lock_take (const char *file, GError **error)
     unreserve (path);
     return NULL;
   }
-  write_pid (fd);
   lock = g_new0 (StoreLock, 1);
+  lock->note = read_note (fd);
+  write_text (fd, "");
   lock->path = g_steal_pointer (&path);
   lock->fd = fd;
   return lock;
@@ -148,5 +193,6 @@ store_lock_release (StoreLock *lock)
   g_close (lock->fd, NULL);
   unreserve (lock->path);
   g_free (lock->path);
+  g_free (lock->note);
   g_free (lock);
 }

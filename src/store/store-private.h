@@ -26,6 +26,7 @@ struct _Store {
   GArray *new_flags;       /* FlagsId: saved in the transaction that is open */
   gboolean in_transaction;
   gboolean failed;  /* something in the open transaction did: it must not be committed */
+  gboolean sound;   /* it opened, and nothing has failed since */
   gboolean durable; /* the open transaction holds an intent */
   int changes;      /* sqlite3_total_changes() when the transaction began */
   guint64 writes;
@@ -71,9 +72,10 @@ store_column_flags (Store *store, StoreQuery *query, int column, FlagsId *id, GE
 /* --- store-file.c: the file, before SQLite sees it --- */
 
 typedef enum {
-  STORE_FILE_ABSENT,  /* or empty */
-  STORE_FILE_CLEAN,   /* closed by its last user */
-  STORE_FILE_UNCLEAN, /* there is a log to recover from */
+  STORE_FILE_ABSENT,    /* or empty */
+  STORE_FILE_UNTOUCHED, /* closed by us, and the same file since, as far as its metadata tell */
+  STORE_FILE_CLEAN,     /* closed by its last user */
+  STORE_FILE_UNCLEAN,   /* there is a log to recover from */
 } StoreFileState;
 
 /* The real path of @path, whose folder is created (0700) if need be. */
@@ -103,6 +105,11 @@ void store_copy_remove (const char *folder);
 
 StoreLock *store_lock_take (const char *file, GError **error);
 void store_lock_release (StoreLock *lock);
+/* What is noted beside the lock of how the closed @file was left: its size and when it was last
+ * written. It is good for one opening, as taking the lock removes it. */
+void store_lock_note (StoreLock *lock, const char *file);
+/* Whether @file is as the last note had it. */
+gboolean store_lock_has_note (const StoreLock *lock, const char *file);
 
 /* --- store-schema.c --- */
 

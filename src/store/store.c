@@ -22,6 +22,7 @@ store_query (Store *store, const char *sql, GError **error)
   rc = sqlite3_prepare_v3 (store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &query, NULL);
   if (rc != SQLITE_OK) {
     store->failed = store->in_transaction;
+    store->sound = FALSE;
     store_set_error (error, store->file, store->db, rc);
     return NULL;
   }
@@ -43,6 +44,7 @@ store_query_next (Store *store, StoreQuery *query, GError **error)
 
   if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
     store->failed = store->in_transaction;
+    store->sound = FALSE;
     store_set_error (error, store->file, store->db, rc);
   }
   return rc == SQLITE_ROW;
@@ -189,6 +191,7 @@ store_column_flags (Store *store, StoreQuery *query, int column, FlagsId *id, GE
   gint64 value = sqlite3_column_int64 (query, column);
 
   if (!is_saved (store, value)) {
+    store->sound = FALSE;
     store_set_damaged (error, store->file, "a list of flags is missing");
     return FALSE;
   }
@@ -263,6 +266,8 @@ store_open (const char *path, const StoreIdentity identity[N_SIDES], GError **er
   store->lock = store_lock_take (store->file, error);
   if (store->lock == NULL || !store_file_check (store->file, &state, error))
     return NULL;
+  if (state == STORE_FILE_CLEAN && store_lock_has_note (store->lock, store->file))
+    state = STORE_FILE_UNTOUCHED;
   if (state == STORE_FILE_ABSENT && !store_schema_create (store->file, identity, error))
     return NULL;
   store->db = store_schema_open (store->file, state, identity, error);
@@ -273,6 +278,7 @@ store_open (const char *path, const StoreIdentity identity[N_SIDES], GError **er
                        NULL);
     return NULL;
   }
+  store->sound = TRUE;
   return g_steal_pointer (&store);
 }
 
@@ -283,7 +289,8 @@ store_close (Store *store)
     return;
   store_rollback (store);
   g_hash_table_unref (store->queries);
-  sqlite3_close (store->db);
+  if (sqlite3_close (store->db) == SQLITE_OK && store->sound)
+    store_lock_note (store->lock, store->file);
   store_lock_release (store->lock);
   if (store->scratch != NULL)
     store_copy_remove (store->scratch);
@@ -311,6 +318,7 @@ store_begin (Store *store, GError **error)
     return FALSE;
   rc = sqlite3_step (query);
   if (rc != SQLITE_DONE) {
+    store->sound = FALSE;
     store_set_error (error, store->file, store->db, rc);
     return FALSE;
   }
@@ -354,8 +362,10 @@ flush_log (Store *store, GError **error)
 
   if (rc == SQLITE_OK && log != NULL && log->pMethods != NULL)
     rc = log->pMethods->xSync (log, SQLITE_SYNC_NORMAL);
-  if (rc != SQLITE_OK)
+  if (rc != SQLITE_OK) {
+    store->sound = FALSE;
     store_set_error (error, store->file, NULL, rc);
+  }
   return rc == SQLITE_OK;
 }
 

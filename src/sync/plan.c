@@ -172,10 +172,18 @@ static void
 add_paired (Planner *p, Side side, const GArray *pairs)
 {
   g_autoptr (GArray) uids = g_array_sized_new (FALSE, FALSE, sizeof (guint32), pairs->len);
+  guint32 last = 0;
+  gboolean sorted = TRUE;
 
-  for (guint i = 0; i < pairs->len; i++)
-    g_array_append_val (uids, g_array_index (pairs, StorePair, i).uid[side]);
-  g_array_sort (uids, compare_uids);
+  for (guint i = 0; i < pairs->len; i++) {
+    guint32 uid = g_array_index (pairs, StorePair, i).uid[side];
+
+    sorted = sorted && uid >= last;
+    last = uid;
+    g_array_append_val (uids, uid);
+  }
+  if (!sorted)
+    g_array_sort (uids, compare_uids);
   for (guint i = 0; i < uids->len; i++)
     uid_set_add (p->paired[side], g_array_index (uids, guint32, i));
 }

@@ -172,6 +172,43 @@ test_a_corrupt_page_is_refused (Scratch *scratch, gconstpointer data)
   }
 }
 
+static gboolean
+is_noted (const char *path)
+{
+  StoreLock *lock = store_lock_take (path, NULL);
+  gboolean noted = store_lock_has_note (lock, path);
+
+  if (noted)
+    store_lock_note (lock, path);
+  store_lock_release (lock);
+  return noted;
+}
+
+static void
+test_only_what_nobody_touched_is_not_checked (Scratch *scratch, gconstpointer data)
+{
+  g_autofree char *copy = g_build_filename (scratch->folder, "copy", NULL);
+  g_autoptr (GArray) pairs = g_array_new (FALSE, FALSE, sizeof (StorePair));
+  Store *store;
+
+  make_database (scratch->path, 2000);
+  g_assert_true (is_noted (scratch->path));
+  /* Each opening needs a close of its own. */
+  store = open_store (scratch->path);
+  scribble (scratch->path, 4096 * 4, 4096 * 4);
+  sqlite3_db_release_memory (store->db);
+  FAILS (store_pairs_range (store, 1, SIDE_LOCAL, 1, G_MAXUINT32, pairs, &error),
+         IMAPSYNC_ERROR_DATABASE, "is damaged");
+  store_close (store);
+  g_assert_false (is_noted (scratch->path));
+  assert_refused (scratch, "is damaged");
+  g_unlink (scratch->path);
+  make_database (scratch->path, 2000);
+  copy_file (scratch->path, copy, G_MAXSIZE);
+  g_assert_cmpint (g_rename (copy, scratch->path), ==, 0);
+  g_assert_false (is_noted (scratch->path));
+}
+
 static void
 test_a_page_that_goes_bad_later_is_an_error (Scratch *scratch, gconstpointer data)
 {
@@ -696,6 +733,7 @@ main (int argc, char **argv)
   ADD ("/store/refuses/truncated", test_a_truncated_database_is_refused);
   ADD ("/store/refuses/emptied", test_an_emptied_database_is_refused_when_it_has_a_log);
   ADD ("/store/refuses/corrupt-page", test_a_corrupt_page_is_refused);
+  ADD ("/store/refuses/corrupt-unless-untouched", test_only_what_nobody_touched_is_not_checked);
   ADD ("/store/refuses/corrupt-later", test_a_page_that_goes_bad_later_is_an_error);
   ADD ("/store/refuses/contradictions", test_contradicting_flag_lists_are_damage);
   ADD ("/store/refuses/another-accounts", test_another_accounts_database_is_refused);
