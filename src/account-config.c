@@ -238,6 +238,24 @@ warn_of_readers (const ConfigFile *file, const AccountConfig *config)
   }
 }
 
+/* Whoever answers is believed then, and gets the login. */
+static void
+warn_of_strangers (const ConfigFile *file, const AccountConfig *config)
+{
+  g_autofree char *name = g_filename_display_name (file->path);
+
+  for (guint side = 0; side < N_SIDES; side++) {
+    const ServerSettings *server = config->server[side];
+
+    if (server_type_is_network (server->type) && !server->verify &&
+        (server->type == SERVER_IMAPS || server->starttls) && server->fingerprints->len == 0 &&
+        server->key_pins->len == 0 && !server_settings_is_loopback (server))
+      g_warning ("%s: with SSL_verify_trusted_peer=NO anybody can be the %s server; "
+                 "\"imapsync --check\" shows its SSL_fingerprint, to pin it",
+                 name, side_name (side));
+  }
+}
+
 AccountConfig *
 account_config_load (const char *path, GError **error)
 {
@@ -245,8 +263,10 @@ account_config_load (const char *path, GError **error)
   g_autoptr (ConfigFile) file = config_file_load (absolute, error);
   AccountConfig *config = file != NULL ? account_config_from_file (file, error) : NULL;
 
-  if (config != NULL)
+  if (config != NULL) {
     warn_of_readers (file, config);
+    warn_of_strangers (file, config);
+  }
   return config;
 }
 

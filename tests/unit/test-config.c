@@ -542,6 +542,34 @@ test_what_is_no_configuration_file (void)
 }
 
 static void
+test_server_that_anybody_can_be_is_warned_about (void)
+{
+  static const char *const quiet[] = {
+      "type=imaps\nSSL_verify=NO\nSSL_fingerprint=sha256$" SHA256 "\n",
+      "type=imaps\nSSL_verify=NO\nSSL_fingerprint=spki-sha256$" SHA256 "\n",
+      "type=imap\nSTARTTLS=NO\nSSL_verify=NO\n",
+      "type=imaps\n",
+  };
+
+  clean ();
+  put ("config/anybody", SERVERS "SSL_verify_trusted_peer=NO\n", 0600);
+  g_test_expect_message ("imapsync", G_LOG_LEVEL_WARNING,
+                         "*config/anybody: with SSL_verify_trusted_peer=NO anybody can be the "
+                         "remote server; *SSL_fingerprint*");
+  assert_load ("anybody", NULL, "anybody");
+  g_test_assert_expected_messages ();
+  for (gsize i = 0; i < G_N_ELEMENTS (quiet); i++) {
+    g_autofree char *text = g_strconcat (SERVERS, quiet[i], NULL);
+
+    put ("config/anybody", text, 0600);
+    assert_load ("anybody", NULL, "anybody");
+  }
+  put ("config/anybody",
+       "[local]\ntype=tunnel\ncommand=imap\n[remote]\nhost=localhost\nSSL_verify=NO\n", 0600);
+  assert_load ("anybody", NULL, "anybody");
+}
+
+static void
 test_password_that_others_can_read_is_warned_about (void)
 {
   clean ();
@@ -795,6 +823,8 @@ main (int argc, char **argv)
                    test_two_accounts_with_one_database);
   g_test_add_func ("/config/file/error-names-the-file", test_error_in_a_file_names_it);
   g_test_add_func ("/config/file/what-is-none", test_what_is_no_configuration_file);
+  g_test_add_func ("/config/file/server-that-anybody-can-be",
+                   test_server_that_anybody_can_be_is_warned_about);
   g_test_add_func ("/config/file/password-that-others-can-read",
                    test_password_that_others_can_read_is_warned_about);
   g_test_add_func ("/config/nearest-name", test_nearest_name);
