@@ -4,6 +4,7 @@
 import random
 
 from harness.imap import Message, uid_set
+from harness.seed import Mixer
 
 STATUS = "(UIDVALIDITY UIDNEXT HIGHESTMODSEQ MESSAGES)"
 LIST = f'LIST "" * RETURN (SUBSCRIBED STATUS {STATUS})'
@@ -61,6 +62,17 @@ class FirstCopy(Scenario):
     def __init__(self, title, content, origin=1, **options):
         super().__init__(title, content, **options)
         self.origin = origin
+
+
+class Mixed(FirstCopy):
+    """Mail as it comes: 8-bit headers, attachments, keywords, odd dates, long lines, twins."""
+
+    def fill(self, client):
+        mixer = Mixer(1)
+        client.pipeline([("CREATE", name) for name in self.mailboxes if name != "INBOX"])
+        client.subscribe(*self.mailboxes)
+        for name, (count, _) in self.content.items():
+            client.append(name, *mixer.messages(count))
 
 
 class Nothing(Scenario):
@@ -162,6 +174,7 @@ def scenarios(quick):
                              bounds={"wall/limit": 1.15, "MiB": 24}),
         "copy-200m": FirstCopy("one message of 200 MiB", {"INBOX": (1, 200 * mib // n)},
                                bounds={"wall/limit": 1.3, "MiB": 24}),
+        "copy-mixed": Mixed("first copy, 20 mailboxes x 250, mixed", many(20, 250 // n, kib4)),
         "noop": Nothing("nothing to do, 300 mailboxes", many(boxes, 10, 500), bounds={"wall/limit": 2}),
         "flags": Flags("5,000 of 10,000 flags changed", small, 5000 // n, bounds={"wall/limit": 2}),
         "expunge": Expunge("3,000 of 10,000 expunged", small, 3000 // n, bounds={"wall/limit": 2}),
