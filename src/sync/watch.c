@@ -12,12 +12,16 @@
 
 #define NOTIFY_EVENTS "(MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange)"
 
+/* A server that gives up NOTIFY so often is not asked for it again on this connection. */
+#define MAX_OVERFLOWS 3
+
 struct _SyncWatch {
   SyncEngine *engine;
   GHashTable *known[N_SIDES]; /* wire name -> SyncKnown */
   GHashTable *marked;         /* program's form */
   gboolean all;
   gboolean notifies[N_SIDES]; /* NOTIFY is on */
+  guint overflows[N_SIDES];   /* how often the server has given it up */
   gboolean no_notify[N_SIDES];
   gboolean resting;
   GPtrArray *touched[N_SIDES];  /* wire names */
@@ -130,6 +134,8 @@ on_notice (SyncPeer *peer, const ImapResponse *response, gpointer data)
     /* The server has given up NOTIFY (RFC 5465, section 5.8); Dovecot wants a NONE before another
      * SET. */
     watch->notifies[peer->side] = FALSE;
+    if (++watch->overflows[peer->side] == MAX_OVERFLOWS)
+      watch->no_notify[peer->side] = TRUE;
     watch->all = TRUE;
   }
 }
@@ -244,6 +250,7 @@ queue_status (SyncWatch *watch, SyncPeer *peer)
 typedef struct {
   SyncWatch *watch;
   Side side;
+  guint before; /* overflows: there may be another one before the answer */
 } Notify;
 
 static void
@@ -252,7 +259,8 @@ on_notify (ImapSession *session, const ImapResponse *tagged, const GError *error
   Notify *notify = data;
 
   if (error == NULL) {
-    notify->watch->notifies[notify->side] = TRUE;
+    notify->watch->notifies[notify->side] =
+        notify->watch->overflows[notify->side] == notify->before;
   } else if (tagged != NULL) {
     g_info ("the %s server does not notify: %s", side_name (notify->side), error->message);
     notify->watch->no_notify[notify->side] = TRUE;
@@ -272,6 +280,7 @@ queue_notify (SyncWatch *watch, SyncPeer *peer)
 
   notify->watch = watch;
   notify->side = peer->side;
+  notify->before = watch->overflows[peer->side];
   imap_command_allow_bad (none);
   imap_command_allow_bad (set);
   sync_peer_queue (peer, &watch->wait, none, NULL, NULL, NULL);

@@ -32,6 +32,12 @@ class _Live(ServerCase):
             time.sleep(0.02)
         self.fail(f"{what} did not come within {limit} s\n{running.err[-4000:]}")
 
+    def until_told(self, running):
+        """Until both servers were asked for NOTIFY: they do not tell of what happens before that."""
+        for side in ("local", "remote"):
+            asked = rf"{side} C: (\w+) NOTIFY SET[^\0]*{side} S: \1 OK"
+            self.until(lambda: re.search(asked, running.err), f"NOTIFY of the {side} server", running)
+
     def uids(self, client, mailbox="INBOX"):
         client.select(mailbox)
         return client.uids()
@@ -200,6 +206,7 @@ class Told(_Live):
             self.account.remote["port"] = str(tamper.port)
             self.account.write()
             running = self.start()
+            self.until_told(running)
             tamper.command = command
             tamper.reply = reply
             self.remote.append("Box", simple("in a notice that is not sent"))

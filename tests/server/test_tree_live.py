@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What NOTIFY tells of names while imapsync is connected proves what nothing else could."""
 
-import re
-
 from harness.imap import ImapError
 from harness.seed import simple
 from server.test_live import _Live
@@ -17,12 +15,7 @@ class Told(_Live):
         for name in ("a", "a/kid", "b", "c"):
             self.there.create(name)
         self.running = self.start()
-        self.until(lambda: all(self.is_told(side) for side in ("local", "remote")), "NOTIFY", self.running)
-
-    def is_told(self, side):
-        """What happens before that is not told of."""
-        asked = re.search(rf"{side} C: (\w+) NOTIFY SET", self.running.err)
-        return asked and f"{side} S: {asked[1]} OK" in self.running.err
+        self.until_told(self.running)
 
     def lines(self, word):
         return [line for line in self.running.err.splitlines() if "local C: " in line and f" {word} " in line]
