@@ -73,6 +73,8 @@ tree_plan_free (TreePlan *plan)
   g_ptr_array_unref (plan->questions);
   g_ptr_array_unref (plan->conflicts);
   g_array_unref (plan->unsettled);
+  for (Side side = 0; side < N_SIDES; side++)
+    g_ptr_array_unref (plan->away[side]);
   g_free (plan);
 }
 
@@ -260,10 +262,21 @@ carried (const GPtrArray *failed, const TreeAction *intent)
   return FALSE;
 }
 
+/* Is by its new name, or below it, what could not be brought to where it belongs? */
+static gboolean
+leads_away (const TreePlan *plan, const TreeAction *intent)
+{
+  for (guint i = 0; intent->kind == TREE_RENAME && i < plan->away[intent->side]->len; i++)
+    if (is_at_or_below (g_ptr_array_index (plan->away[intent->side], i), intent->new_name))
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 tree_plan_keeps_intent (const TreePlan *plan, const GPtrArray *failed, const TreeAction *intent)
 {
-  if (carried (failed, intent) || (intent->saved_id != 0 && is_unsettled (plan, intent->saved_id)))
+  if (carried (failed, intent) || leads_away (plan, intent) ||
+      (intent->saved_id != 0 && is_unsettled (plan, intent->saved_id)))
     return TRUE;
   if (intent->saved_id != 0)
     return FALSE;

@@ -161,6 +161,18 @@ is_on_step (const TreeEntity *entity)
   return FALSE;
 }
 
+static void
+add_unsettled (TreePlan *plan, const TreeEntity *entity)
+{
+  g_array_append_val (plan->unsettled, entity->saved->id);
+  for (Side side = 0; side < N_SIDES; side++) {
+    const TreePlace *place = entity->place[side];
+
+    if (place != NULL && strcmp (place->name, entity->saved->name) != 0)
+      g_ptr_array_add (plan->away[side], g_strdup (place->name));
+  }
+}
+
 void
 tree_save (TreeContext *tree)
 {
@@ -173,7 +185,7 @@ tree_save (TreeContext *tree)
     if (one.entity->fate != TREE_KEEP) {
       if (one.entity->saved != NULL && one.entity->fate != TREE_LOST &&
           (one.entity->fate != TREE_DROP || is_on_step (one.entity)))
-        g_array_append_val (tree->plan->unsettled, one.entity->saved->id);
+        add_unsettled (tree->plan, one.entity);
       continue;
     }
     tree_subscribe (tree, one.entity, one.subscribed);

@@ -241,6 +241,8 @@ begin_round (TreeContext *tree)
   tree->plan->questions = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_question_free);
   tree->plan->conflicts = g_ptr_array_new_with_free_func ((GDestroyNotify)tree_conflict_free);
   tree->plan->unsettled = g_array_new (FALSE, FALSE, sizeof (gint64));
+  for (Side side = 0; side < N_SIDES; side++)
+    tree->plan->away[side] = g_ptr_array_new_with_free_func (g_free);
   tree->by_saved = g_hash_table_new (g_str_hash, g_str_equal);
   tree->entities = g_ptr_array_new_with_free_func (g_free);
   for (Side side = 0; side < N_SIDES; side++) {

@@ -152,6 +152,8 @@ typedef struct {
   GPtrArray *conflicts; /* TreeConflict; those that wait or are refused are in every plan */
   GArray *unsettled; /* gint64: saved mailboxes that are not, or not surely, on both sides under one
                         name when all is done */
+  GPtrArray *away[N_SIDES]; /* names under which such were found, unlike the saved ones: perhaps
+                               nothing but an intent tells that they are these */
 } TreePlan;
 
 void tree_plan_free (TreePlan *plan);
