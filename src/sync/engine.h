@@ -87,6 +87,8 @@ struct _SyncEngine {
   gboolean dry_run;     /* nothing is done, but told on standard output: sync/dry-run.h */
   gboolean light;       /* the network is metered: large messages wait */
   gboolean full_check;  /* compare everything, once in a while */
+  gboolean marked;      /* this run is over marked mailboxes: nobody has looked at the trees */
+  gboolean look_again;  /* a name stands for another mailbox than it did: somebody has to */
   gint64 connected;     /* monotonic, microseconds: when both sides were first asked in this run */
   GPtrArray *mailboxes; /* SyncMailbox of this run */
   GPtrArray *ahead;     /* what the next gather asked already: gather.c */

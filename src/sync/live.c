@@ -385,6 +385,8 @@ run_marked (SyncLive *live, GError **error)
   ok = sync_run_marked (&live->engine, (const char *const *)names, error);
   after_pass (live, ok);
   if (ok) {
+    if (live->engine.look_again)
+      sync_watch_mark_all (live->watch);
     sync_watch_learn (live->watch, FALSE);
     after_poll (live, FALSE);
   }

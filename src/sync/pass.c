@@ -151,6 +151,32 @@ reload_holds (SyncEngine *engine, GPtrArray *work, GError **error)
 }
 
 static gboolean
+is_renumbered (const SyncMailbox *mailbox)
+{
+  for (Side side = 0; side < N_SIDES; side++)
+    if (mailbox->saved->side[side].uidvalidity != 0 && mailbox->side[side].delta != NULL &&
+        mailbox->side[side].delta->uidvalidity != mailbox->saved->side[side].uidvalidity)
+      return TRUE;
+  return FALSE;
+}
+
+/* Was it deleted and made anew, or renumbered? The trees tell, and what NOTIFY says meanwhile: a
+ * selected mailbox's end is told only when it is left. */
+static void
+leave_renumbered (SyncEngine *engine, GPtrArray *work)
+{
+  for (guint i = work->len; i > 0; i--) {
+    SyncMailbox *mailbox = g_ptr_array_index (work, i - 1);
+
+    if (mailbox->failed || !is_renumbered (mailbox))
+      continue;
+    mailbox->dirty = FALSE;
+    engine->look_again = TRUE;
+    g_ptr_array_remove_index (work, i - 1);
+  }
+}
+
+static gboolean
 run_round (SyncEngine *engine, GPtrArray *work, GError **error)
 {
   g_autoptr (GPtrArray) effects = g_ptr_array_new ();
@@ -160,6 +186,8 @@ run_round (SyncEngine *engine, GPtrArray *work, GError **error)
   if (!reload_holds (engine, work, error) || !sync_gather (engine, work, error) ||
       !sync_check_store (engine, error))
     return FALSE;
+  if (engine->marked)
+    leave_renumbered (engine, work);
   set_phase (engine, "plan");
   if (!sync_ask_plans (engine, work, error) || !sync_move_plan (engine, work, error))
     return FALSE;
@@ -259,6 +287,8 @@ run (SyncEngine *engine, const char *const *names, gboolean marked, GError **err
 
   memset (&engine->figures, 0, sizeof engine->figures);
   engine->incomplete = FALSE;
+  engine->marked = marked;
+  engine->look_again = FALSE;
   engine->short_of_space = FALSE;
   engine->messages_done = engine->messages_total = 0;
   engine->bytes_done = engine->bytes_total = 0;

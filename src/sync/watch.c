@@ -81,6 +81,12 @@ sync_watch_is_marked (const SyncWatch *watch)
   return watch->all || g_hash_table_size (watch->marked) > 0;
 }
 
+void
+sync_watch_mark_all (SyncWatch *watch)
+{
+  watch->all = TRUE;
+}
+
 gboolean
 sync_watch_all_marked (const SyncWatch *watch)
 {

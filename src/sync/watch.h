@@ -27,6 +27,7 @@ void sync_watch_end (SyncWatch *watch);
 
 /* Marks: names (program's form) that need a pass, or everything. */
 gboolean sync_watch_is_marked (const SyncWatch *watch);
+void sync_watch_mark_all (SyncWatch *watch);
 gboolean sync_watch_all_marked (const SyncWatch *watch);
 /* The marked names, and takes the marks off. (transfer full) NULL-terminated. */
 char **sync_watch_take (SyncWatch *watch, gboolean *all);

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from harness.case import ServerCase
+from harness.imap import ImapError
 from harness.imapsync import Running
 from harness.seed import simple
 
@@ -183,6 +184,52 @@ class Told(_Live):
             client.expunge([self.uids(client)[0]])
             self.until(lambda: len(self.uids(self.local)) == 2, "the expunge", running)
             self.stop(running)
+
+    def test_made_anew_and_told_late(self):
+        "that a mailbox is another one now is told when it is left: until then nothing is made of it"
+        from harness.tamper import Tamper
+
+        self.remote.create("Box")
+        held, released = [], []
+
+        def reply(data):
+            if data.startswith(b"* LIST") and not released:
+                held.append(data)
+                return b""
+            if held and b"OK Unselect" in data:
+                released.extend(held)
+                held.clear()
+                return data + b"".join(released)
+            return data
+
+        with Tamper(self.servers[1].port) as tamper:
+            self.account.remote["port"] = str(tamper.port)
+            self.account.write()
+            running = self.start()
+            self.remote.append("Box", simple("old"))
+            self.until(lambda: len(self.uids(self.local, "Box")) == 1, "the old message", running)
+            self.until_told(running)
+            self.rest()
+            tamper.reply = reply
+            self.remote.delete("Box")
+            self.remote.create("Box")
+            self.remote.append("Box", simple("new"))
+            self.until(lambda: released, "what was held back", running)
+            self.until(lambda: self.there() == ["new"], "the new one in its place", running)
+            self.rest()
+            self.stop(running)
+        self.assertIdentical()
+        self.assertEqual(self.there(), ["new"])
+
+    def there(self):
+        """The subjects in the local Box."""
+        with self.servers[0].connect(self.user) as client:
+            try:
+                client.select("Box", readonly=True)
+                items = client.fetch(items="(BODY.PEEK[])") if client.uids() else {}
+            except ImapError:
+                return None
+            return [bytes(i["BODY[]"]).split(b"Subject: ")[1].split(b"\r\n")[0].decode() for i in items.values()]
 
     def test_notices_that_overflow(self):
         "a server that gives up NOTIFY is looked at whole, and asked for NOTIFY anew"
