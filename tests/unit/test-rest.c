@@ -246,15 +246,15 @@ test_it_tells_and_looks_again (void)
 }
 
 /* An end, a refused mailbox, a refused login: nobody but the log is told, and nothing is tried at
- * once. A second connection would break the script. */
+ * once. The answer to LOGOUT is not waited for, so the server cannot be sure to say it. A second
+ * connection would break the script. */
 static void
 test_an_end_is_nobodys_business (void)
 {
   static const char *const scripts[] = {
-      PREAUTH "C: a2 EXAMINE Box\nS: a2 NO [NONEXISTENT] no\nC: a3 LOGOUT\nS: * BYE x\n"
-              "S: a3 OK done\nEOF",
+      PREAUTH "C: a2 EXAMINE Box\nS: a2 NO [NONEXISTENT] no\nC: a3 LOGOUT\nEOF",
       PREAUTH "C: a2 EXAMINE Box\n" NUMBERS "S: a2 OK done\nC: a3 IDLE\nS: a3 NO not now\n"
-              "C: a4 LOGOUT\nS: * BYE x\nS: a4 OK done\nEOF",
+              "C: a4 LOGOUT\nEOF",
       "S: * BYE [UNAVAILABLE] too many connections",
       PREAUTH "C: a2 EXAMINE Box\n" NUMBERS "S: a2 OK done\nC: a3 IDLE\nS: + idling\n"
               "S: * BYE going down",
