@@ -27,8 +27,10 @@ typedef struct {
  * them is compared and merged many times in a row. */
 #define N_RESULTS 256
 
-/* The same for the spelling of lists, in which servers are constant. */
-#define N_SPELLINGS 64
+/* The same for the spelling of lists, in which servers are constant. What is longer than any sane
+ * list is not kept: it may be megabytes. */
+#define N_SPELLINGS  64
+#define MAX_SPELLING 1024
 
 typedef struct {
   char *text; /* the flags, each with a space behind it; NULL: none */
@@ -297,6 +299,8 @@ flag_table_intern (FlagTable *table, const char *const *flags, gsize n)
   for (gsize i = 0; i < n; i++)
     collect_text (table, flags[i]);
   normalize_scratch (table);
+  if (table->spelled->len > MAX_SPELLING)
+    return intern_scratch (table);
   g_free (spelling->text);
   spelling->length = table->spelled->len;
   spelling->text = g_strndup (table->spelled->str, spelling->length);
