@@ -64,7 +64,7 @@ imap_item_kind (const char *name, gsize length)
 
   if (length < 6 || ((*name | 0x20) != 'b' && (*name | 0x20) != 'r'))
     return IMAP_ITEM_PLAIN;
-  if (length > 5 && !g_ascii_strncasecmp (name, "BODY[", 5))
+  if (!g_ascii_strncasecmp (name, "BODY[", 5))
     section = name + 5;
   else if (length > 7 && !g_ascii_strncasecmp (name, "BINARY[", 7))
     section = name + 7;
