@@ -39,6 +39,16 @@ class _Live(ServerCase):
             asked = rf"{side} C: (\w+) NOTIFY SET[^\0]*{side} S: \1 OK"
             self.until(lambda: re.search(asked, running.err), f"NOTIFY of the {side} server", running)
 
+    def subjects(self, mailbox):
+        """On the local side; None while it is not there, or is deleted while it is read (Dovecot says BYE then)."""
+        with self.servers[0].connect(self.user) as client:
+            try:
+                client.select(mailbox, readonly=True)
+                items = client.fetch(items="(BODY.PEEK[])") if client.uids() else {}
+            except ImapError:
+                return None
+            return [bytes(i["BODY[]"]).split(b"Subject: ")[1].split(b"\r\n")[0].decode() for i in items.values()]
+
     def uids(self, client, mailbox="INBOX"):
         client.select(mailbox)
         return client.uids()
@@ -215,21 +225,11 @@ class Told(_Live):
             self.remote.create("Box")
             self.remote.append("Box", simple("new"))
             self.until(lambda: released, "what was held back", running)
-            self.until(lambda: self.there() == ["new"], "the new one in its place", running)
+            self.until(lambda: self.subjects("Box") == ["new"], "the new one in its place", running)
             self.rest()
             self.stop(running)
         self.assertIdentical()
-        self.assertEqual(self.there(), ["new"])
-
-    def there(self):
-        """The subjects in the local Box."""
-        with self.servers[0].connect(self.user) as client:
-            try:
-                client.select("Box", readonly=True)
-                items = client.fetch(items="(BODY.PEEK[])") if client.uids() else {}
-            except ImapError:
-                return None
-            return [bytes(i["BODY[]"]).split(b"Subject: ")[1].split(b"\r\n")[0].decode() for i in items.values()]
+        self.assertEqual(self.subjects("Box"), ["new"])
 
     def test_notices_that_overflow(self):
         "a server that gives up NOTIFY is looked at whole, and asked for NOTIFY anew"
