@@ -125,7 +125,7 @@ read_note (int fd)
   return end[1] != '\0' ? g_strdup (end + 1) : NULL;
 }
 
-/* As rsync and make do. What copies the file with its times copies the note with it. */
+/* A copy is another file, even one of the same size in the same tick of the clock. */
 static char *
 describe_file (const char *file)
 {
@@ -133,9 +133,10 @@ describe_file (const char *file)
 
   if (stat (file, &status) != 0)
     return NULL;
-  return g_strdup_printf ("closed: %" G_GUINT64_FORMAT " bytes, %" G_GINT64_FORMAT ".%09ld\n",
-                          (guint64)status.st_size, (gint64)status.st_mtim.tv_sec,
-                          status.st_mtim.tv_nsec);
+  return g_strdup_printf ("closed: inode %" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
+                          " bytes, %" G_GINT64_FORMAT ".%09ld\n",
+                          (guint64)status.st_ino, (guint64)status.st_size,
+                          (gint64)status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
 void

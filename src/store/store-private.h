@@ -105,8 +105,8 @@ void store_copy_remove (const char *folder);
 
 StoreLock *store_lock_take (const char *file, GError **error);
 void store_lock_release (StoreLock *lock);
-/* What is noted beside the lock of how the closed @file was left: its size and when it was last
- * written. It is good for one opening, as taking the lock removes it. */
+/* What is noted beside the lock of how the closed @file was left: its inode, its size and when it
+ * was last written. It is good for one opening, as taking the lock removes it. */
 void store_lock_note (StoreLock *lock, const char *file);
 /* Whether @file is as the last note had it. */
 gboolean store_lock_has_note (const StoreLock *lock, const char *file);
