@@ -108,6 +108,7 @@ struct _ImapSession {
   gboolean silence_counts; /* the timer runs */
   gint64 last_activity;
   gsize unconfirmed; /* at the last look; 0: not looked yet */
+  guint64 nudged_at; /* what of bytes_read a nudge came after */
 
   ImapCapability capabilities;
   gboolean capabilities_known; /* since the last STARTTLS or authentication */

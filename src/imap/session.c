@@ -7,6 +7,7 @@
 
 #define MAX_DESCRIPTION 120
 #define OVERSLEPT_US    (200 * G_TIME_SPAN_MILLISECOND)
+#define NUDGE_US        (1 * G_USEC_PER_SEC)
 
 /* A source that runs when its ready time says so, and is put to sleep by running. */
 typedef struct {
@@ -206,6 +207,15 @@ session_timeout (const ImapSession *session)
   return (gint64)MAX (session->server->timeout, 1) * G_USEC_PER_SEC;
 }
 
+/* How long to wait for the next look at a silent server. */
+static gint64
+session_patience (const ImapSession *session)
+{
+  gint64 timeout = session_timeout (session);
+
+  return transport_is_compressed (session->transport) ? MIN (timeout, NUDGE_US) : timeout;
+}
+
 void
 session_update_timer (ImapSession *session)
 {
@@ -218,7 +228,7 @@ session_update_timer (ImapSession *session)
   session->last_activity = g_get_monotonic_time ();
   session->unconfirmed = 0;
   g_source_set_ready_time (session->timer,
-                           owed ? session->last_activity + session_timeout (session) : -1);
+                           owed ? session->last_activity + session_patience (session) : -1);
 }
 
 void
@@ -261,6 +271,21 @@ session_last_words (const ImapSession *session)
   return words != NULL ? g_strconcat (": ", words, NULL) : g_strdup ("");
 }
 
+/* Cyrus (3.6.1) looks for its next command on the socket, though some may be left in what it has
+ * not inflated yet: of many that come in one piece the last can stay there until it hears something
+ * else. So it does, once for each silence. */
+static void
+session_nudge (ImapSession *session, gint64 now)
+{
+  if (!transport_is_compressed (session->transport) || session->nudged_at == session->bytes_read ||
+      now - session->last_activity < session_patience (session) || session->sent.length == 0 ||
+      output_size (session->output) > 0 || session->append != NULL || session->plus != NULL ||
+      session->exclusive != NULL)
+    return;
+  session->nudged_at = session->bytes_read;
+  session_send (session, entry_new (ENTRY_COMMAND, imap_command_new ("NOOP")));
+}
+
 static void
 session_check_silence (ImapSession *session)
 {
@@ -272,7 +297,8 @@ session_check_silence (ImapSession *session)
 
   if (now < due) {
     session->unconfirmed = 0;
-    g_source_set_ready_time (session->timer, due);
+    session_nudge (session, now);
+    g_source_set_ready_time (session->timer, MIN (due, now + session_patience (session)));
     return;
   }
   if (session_confirms (session, now))
@@ -641,4 +667,10 @@ void
 imap_session_close (ImapSession *session)
 {
   session_fail (session, NULL);
+}
+
+void
+imap_session_abort (ImapSession *session, GError *error)
+{
+  session_fail (session, error);
 }

@@ -159,6 +159,8 @@ guint64 imap_session_bytes_written (ImapSession *session);
 void imap_session_logout (ImapSession *session);
 /* At once and without blocking; completions get G_IO_ERROR_CANCELLED. */
 void imap_session_close (ImapSession *session);
+/* The same because of @error (transfer full), which is the session's then. */
+void imap_session_abort (ImapSession *session, GError *error);
 
 /* For --debug: one g_debug() line for each line sent and received, without literals and secrets.
  * For all sessions of the process. */

@@ -396,6 +396,12 @@ transport_compress (Transport *transport, const void *received, gsize length)
   transport->compression = compression_new (transport->stream, received, length);
 }
 
+gboolean
+transport_is_compressed (const Transport *transport)
+{
+  return transport->compression != NULL;
+}
+
 static void
 set_broken (const Transport *transport, const GError *error, GError **out)
 {

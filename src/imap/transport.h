@@ -42,6 +42,7 @@ char *transport_binding (Transport *transport, gboolean *is_unique);
 /* From now on both directions are compressed (RFC 4978); @received: what came already. No source
  * of the transport may be attached. */
 void transport_compress (Transport *transport, const void *received, gsize length);
+gboolean transport_is_compressed (const Transport *transport);
 
 /* Non-blocking. Bytes read or written; 0 at the end of the file (not for writing); -1 with
  * G_IO_ERROR_WOULD_BLOCK, or any of ours. */

@@ -335,7 +335,7 @@ on_selected (ImapSession *session, const ImapResponse *tagged, const GError *err
     g_set_error (&selection->error, IMAPSYNC_ERROR, IMAPSYNC_ERROR_PROTOCOL,
                  "the %s server selected %s without saying that the mailbox before is closed",
                  side_name (peer->side), selection->mailbox->display);
-    imap_session_close (session);
+    imap_session_abort (session, g_error_copy (selection->error));
     return;
   }
   /* EXAMINE tells neither what is really read-only nor which flags a SELECT would offer. */

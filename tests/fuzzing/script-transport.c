@@ -169,6 +169,12 @@ transport_compress (Transport *transport, const void *received, gsize length)
   g_byte_array_prepend (script.incoming, received, length);
 }
 
+gboolean
+transport_is_compressed (const Transport *transport)
+{
+  return FALSE;
+}
+
 gssize
 transport_read (Transport *transport, void *buffer, gsize length, GError **error)
 {

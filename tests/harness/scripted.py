@@ -13,6 +13,7 @@ import re
 import socket
 import ssl
 import threading
+import zlib
 
 from . import place
 
@@ -22,7 +23,7 @@ CAPABILITIES = (
     "CONDSTORE QRESYNC ESEARCH LIST-STATUS MOVE NOTIFY AUTH=PLAIN AUTH=LOGIN"
 )
 _STATUS = "(MESSAGES 0 UIDNEXT 1 UIDVALIDITY 1000 HIGHESTMODSEQ 1)"
-_SELECTED = """\
+SELECTED = """\
 * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)
 * OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] ok
 * 0 EXISTS
@@ -63,10 +64,44 @@ DEFAULTS = (
     (r"NAMESPACE", '* NAMESPACE (("" "/")) NIL NIL\n{tag} OK done'),
     (r"LIST", _list),
     (r"STATUS", f"* STATUS INBOX {_STATUS}\n{{tag}} OK done"),
-    (r"SELECT|EXAMINE", _SELECTED),
+    (r"SELECT|EXAMINE", SELECTED),
     (r"LOGOUT", ["* BYE until next time\n{tag} OK done", CLOSE]),
     (r"", "{tag} OK done"),
 )
+
+
+class _Deflated:
+    """A socket and its file, as far as Connection needs them."""
+
+    def __init__(self, sock):
+        self.sock, self.inflated = sock, b""
+        self.deflate, self.inflate = zlib.compressobj(wbits=-15), zlib.decompressobj(wbits=-15)
+
+    def sendall(self, data):
+        self.sock.sendall(self.deflate.compress(data) + self.deflate.flush(zlib.Z_SYNC_FLUSH))
+
+    def fill(self):
+        data = self.sock.recv(65536)
+        if not data:
+            raise ConnectionError("closed")
+        self.inflated += self.inflate.decompress(data)
+
+    def read(self, length):
+        while len(self.inflated) < length:
+            self.fill()
+        data, self.inflated = self.inflated[:length], self.inflated[length:]
+        return data
+
+    def readline(self):
+        while b"\n" not in self.inflated:
+            self.fill()
+        return self.read(self.inflated.index(b"\n") + 1)
+
+    def shutdown(self, how):
+        self.sock.shutdown(how)
+
+    def close(self):
+        self.sock.close()
 
 
 class Connection:
@@ -91,6 +126,18 @@ class Connection:
         self.sock = self.server.context.wrap_socket(self.sock, server_side=True)
         self.reader = self.sock.makefile("rb")
         self.tls = True
+
+    def compress(self):
+        """RFC 4978, from here on."""
+        self.send_raw(self._tag.encode() + b" OK DEFLATE active\r\n")
+        self.sock = _Deflated(self.sock)
+        self.reader = self.sock
+        return []
+
+    def wait_for(self, words):
+        """Until @words are there to be read; of a compressed connection."""
+        while words not in self.sock.inflated:
+            self.sock.fill()
 
     def send(self, text):
         self.send_raw("".join(line + "\r\n" for line in text.split("\n")).encode())

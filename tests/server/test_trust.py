@@ -8,7 +8,7 @@ import zlib
 from harness.case import ServerCase
 from harness.dovecot import PASSWORD, Dovecot
 from harness.imapsync import preload
-from harness.scripted import CAPABILITIES, Scripted
+from harness.scripted import CAPABILITIES, SELECTED, Scripted
 from harness.seed import simple
 
 MECHANISMS = "auth_mechanisms = plain login scram-sha-256 scram-sha-1 oauthbearer xoauth2"
@@ -202,6 +202,22 @@ class Compression(_Trust):
         self.remote.append("INBOX", simple("large back", "fedcba9876543210" * 65536 * 10))
         self.sync()
         self.assertIdentical()
+
+    def test_what_is_left_in_the_inflater(self):
+        "a server that forgets what it has read and not inflated (Cyrus 3.6) is reminded"
+        def wait_for_more(connection, tag, line):
+            connection.wait_for(b"NOOP")
+            return SELECTED
+
+        rules = [("COMPRESS", lambda connection, tag, line: connection.compress()), ("SELECT", wait_for_more)]
+        with Scripted(rules, capabilities=CAPABILITIES + " COMPRESS=DEFLATE") as server:
+            self.account.remote.clear()
+            self.account.remote.update(server.settings(timeout=10))
+            self.account.write()
+            result = self.account.once("--debug", timeout=60)
+            words = [command.split()[0] for command in server.commands]
+            self.assertEqual(words.count("NOOP"), words.count("SELECT"), result)
+            self.assertIn("APPEND", words[words.index("NOOP"):], result)
 
     def test_not_wanted(self):
         "compress=NO leaves it"
